@@ -1,0 +1,164 @@
+//! An immutable plan: ranked offers for a job, why, and which plan it replaces.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::{ExecutionId, JobId, LeaseId, Millis, Offer, OfferRef, PlacementId, Timestamp, Usd};
+
+/// A plan. It has no effects and never changes; a change of mind is a child plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Placement {
+    /// Its id.
+    pub id: PlacementId,
+    /// For which job.
+    pub job: JobId,
+    /// The plan it replaces.
+    pub parent: Option<PlacementId>,
+    /// The attempt it is made for, from 1.
+    pub attempt: u32,
+    /// When it was made.
+    pub made_at: Timestamp,
+    /// Why it was made.
+    pub cause: PlacementCause,
+    /// Best first, at most 20.
+    pub ranked: Vec<Ranked>,
+    /// How many offers were admissible, those beyond `ranked` included.
+    pub admissible: u32,
+    /// How many offers were refused, by reason.
+    pub refused: RefusalCounts,
+    /// The version of the offer catalogue it was made from.
+    pub catalogue: u64,
+}
+
+/// Why a plan was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PlacementCause {
+    /// The job's first plan.
+    First,
+    /// An execution was lost.
+    Lost(ExecutionId),
+    /// Bids came in for a request of ours.
+    Bids(LeaseId),
+    /// The lease could not be had.
+    NotBought(LeaseId),
+}
+
+/// An offer with its place in the plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ranked {
+    /// The offer as it was when the plan was made.
+    pub offer: Offer,
+    /// What the rest of the job is expected to cost on it.
+    pub estimate: Estimate,
+}
+
+/// What a job is expected to cost on an offer, term by term.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Estimate {
+    /// Time to the end, start-up included.
+    pub span: Millis,
+    /// Price times span, by the offer's billing terms.
+    pub compute: Usd,
+    /// Purchase fees.
+    pub fees: Usd,
+    /// The sum that offers are ranked by.
+    pub total: Usd,
+    /// What must be held before buying.
+    pub hold: Usd,
+}
+
+/// Why an offer was not admissible. One code per offer: the first rule it breaks, in the order of this list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Refusal {
+    /// `resources.infra` or `failover.to` leaves this network out.
+    Network,
+    /// Outside `regions`, or the region is unknown.
+    Region,
+    /// Too little is known of the provider for the job's level.
+    Assurance,
+    /// Not the cores asked for.
+    Cpus,
+    /// Not the memory asked for.
+    Memory,
+    /// Not the disk asked for.
+    Disk,
+    /// Not the accelerators asked for.
+    Accelerators,
+    /// Dearer per hour than the job allows.
+    HourlyPrice,
+    /// The whole job would cost more than its budget has left.
+    Budget,
+    /// It would end after the deadline.
+    Deadline,
+    /// The price is zero, so unknown.
+    PriceUnknown,
+    /// The offer is older than may be relied on, or has expired.
+    Stale,
+    /// Nothing left, or it was refused a short while ago.
+    Stock,
+    /// This provider lost an execution of this job.
+    ProviderLost,
+}
+
+impl Refusal {
+    /// All, in the order in which rules are tried.
+    pub const ALL: [Self; 14] = [
+        Self::Network,
+        Self::Region,
+        Self::Assurance,
+        Self::Cpus,
+        Self::Memory,
+        Self::Disk,
+        Self::Accelerators,
+        Self::HourlyPrice,
+        Self::Budget,
+        Self::Deadline,
+        Self::PriceUnknown,
+        Self::Stale,
+        Self::Stock,
+        Self::ProviderLost,
+    ];
+
+    /// The stable code in tables and JSON.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Network => "network",
+            Self::Region => "region",
+            Self::Assurance => "assurance",
+            Self::Cpus => "cpus",
+            Self::Memory => "memory",
+            Self::Disk => "disk",
+            Self::Accelerators => "accelerators",
+            Self::HourlyPrice => "hourly_price",
+            Self::Budget => "budget",
+            Self::Deadline => "deadline",
+            Self::PriceUnknown => "price_unknown",
+            Self::Stale => "stale",
+            Self::Stock => "stock",
+            Self::ProviderLost => "provider_lost",
+        }
+    }
+
+    /// The refusal with this code.
+    pub fn from_code(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|refusal| refusal.code() == code)
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.code())
+    }
+}
+
+/// How many offers each rule refused.
+pub type RefusalCounts = BTreeMap<Refusal, u32>;
+
+/// One refused offer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// Which.
+    pub offer: OfferRef,
+    /// Why.
+    pub refusal: Refusal,
+}

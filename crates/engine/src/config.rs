@@ -1,0 +1,103 @@
+//! What can be set, with its defaults.
+
+use domain::{AccountId, Level, Millis};
+
+/// Settings of the engine.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The account that jobs spend from.
+    pub account: AccountId,
+    /// Levels that can be kept here.
+    pub levels: Vec<Level>,
+    /// Time between heartbeats.
+    pub heartbeat: Millis,
+    /// So many missed heartbeats make an agent lost.
+    pub heartbeat_misses: u32,
+    /// An agent that has not connected so long after its lease went live counts as lost.
+    pub connect_patience: Millis,
+    /// An agent that hears nothing for so long gives up.
+    pub give_up: Millis,
+    /// Offers are asked for again after this.
+    pub offers_every: Millis,
+    /// Older offers are not relied on.
+    pub offers_stale: Millis,
+    /// An offer that could not be had is not tried again for so long.
+    pub stock_memory: Millis,
+    /// Without an admissible offer a job waits this long.
+    pub no_offer_patience: Millis,
+    /// And looks again after this.
+    pub no_offer_retry: Millis,
+    /// How long a job is assumed to run until it has been measured.
+    pub assumed_run: Millis,
+    /// A live lease is looked at after this.
+    pub observe_every: Millis,
+    /// A lease that is not live after this is given up.
+    pub startup_patience: Millis,
+    /// What noticing, stopping and releasing may take; a hold covers it beyond the present.
+    pub release_margin: Millis,
+    /// A hold is extended by this much running.
+    pub hold_step: Millis,
+    /// Networks are asked what is ours after this.
+    pub sweep_every: Millis,
+    /// The first wait after a failed call; it doubles up to `backoff_max`.
+    pub backoff: Millis,
+    /// The longest wait after failed calls.
+    pub backoff_max: Millis,
+    /// A lease whose release is not confirmed after this raises an alert.
+    pub release_alert: Millis,
+    /// Billing up to this long after our close request is accepted.
+    pub close_grace: Millis,
+    /// The most log bytes kept of one execution.
+    pub log_bytes_max: u64,
+    /// The largest sealed upload.
+    pub upload_bytes_max: u64,
+    /// Memory a workload gets when its job names none, MiB.
+    pub default_memory_mib: u64,
+    /// Disk a workload gets when its job names none, MiB.
+    pub default_disk_mib: u64,
+    /// Uploaded inputs that no job names are removed after this.
+    pub unnamed_keep: Millis,
+}
+
+impl Config {
+    /// Rows loaded in one tick.
+    pub(crate) const BATCH: u32 = 64;
+    /// Calls to networks at a time.
+    pub(crate) const CALLS: usize = 16;
+    /// Open executions watched.
+    pub(crate) const WATCHED_MAX: u32 = 10_000;
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        let secs = Millis::from_secs;
+        Self {
+            account: AccountId::from_bytes([0; 10]),
+            levels: vec![Level::Standard],
+            heartbeat: secs(5),
+            heartbeat_misses: 3,
+            connect_patience: secs(120),
+            give_up: secs(1800),
+            offers_every: secs(15),
+            offers_stale: secs(60),
+            stock_memory: secs(60),
+            no_offer_patience: secs(600),
+            no_offer_retry: secs(5),
+            assumed_run: secs(600),
+            observe_every: secs(10),
+            startup_patience: secs(600),
+            release_margin: secs(60),
+            hold_step: secs(600),
+            sweep_every: secs(30),
+            backoff: Millis(250),
+            backoff_max: secs(30),
+            release_alert: secs(120),
+            close_grace: secs(5),
+            log_bytes_max: 16 * 1024 * 1024,
+            upload_bytes_max: 16 * 1024 * 1024 * 1024,
+            default_memory_mib: 1024,
+            default_disk_mib: 4096,
+            unnamed_keep: Millis::HOUR,
+        }
+    }
+}

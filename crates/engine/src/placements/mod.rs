@@ -1,0 +1,287 @@
+//! Placement chosen: a job without an open execution gets a plan and its next execution; an execution whose lease could
+//! not be had gets a child plan. A plan has no effect of its own: the leases step buys by it.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use domain::{
+    ExecutionEvent, ExecutionId, ExecutionState, JobEvent, JobSpec, LeaseState, LossReason, Millis,
+    NetworkName, OfferRef, Outcome, Placement, PlacementCause, PlacementId, ProviderName, Timestamp,
+};
+use policy::failover::{self, Next};
+use policy::placement::{Situation, place};
+use store::{ExecutionChange, ExecutionRow, JobChange, JobRow, LeaseRow};
+use wire::doc;
+
+use crate::context::Context;
+use crate::jobs::end;
+use crate::{Config, Error, Reconciler};
+
+/// What a job has been through, as far as a plan depends on it.
+pub(crate) struct History {
+    pub(crate) lost: Vec<(NetworkName, ProviderName)>,
+    pub(crate) refused_recently: Vec<(OfferRef, Timestamp)>,
+    pub(crate) expected_run: Millis,
+    pub(crate) failover: bool,
+}
+
+impl Context {
+    pub(crate) async fn history(&self, job: &JobRow) -> Result<History, Error> {
+        let executions = self.store.execution_list(job.id).await?;
+        let leases = self.store.lease_list(job.id).await?;
+        let was_lost = |id: ExecutionId| {
+            executions.iter().any(|x| x.id == id && matches!(x.state, ExecutionState::Lost(_)))
+        };
+        let lost = leases
+            .iter()
+            .filter(|lease| was_lost(lease.execution))
+            .filter_map(|lease| Some((lease.network.clone(), lease.provider.clone()?)))
+            .collect();
+        let mut refused_recently = Vec::new();
+        for lease in &leases {
+            if let (LeaseState::Ended(reason), Some(at)) = (lease.state, lease.ended_at)
+                && failover::never_ran(reason)
+            {
+                refused_recently
+                    .push((doc::offer_from_text(&lease.offer)?.id, at + self.config.stock_memory));
+            }
+        }
+        Ok(History {
+            lost,
+            refused_recently,
+            expected_run: measured_run(&executions, job.segments).unwrap_or(self.config.assumed_run),
+            failover: executions.iter().any(|x| matches!(x.state, ExecutionState::Lost(_))),
+        })
+    }
+
+    pub(crate) async fn situation<'a>(
+        &self,
+        job: &JobRow,
+        spec: &'a JobSpec,
+        history: &'a History,
+        cause: PlacementCause,
+        now: Timestamp,
+    ) -> Result<Situation<'a>, Error> {
+        let hold = self
+            .store
+            .hold_get(job.hold)
+            .await?
+            .ok_or_else(|| Error::Missing { what: "hold", of: job.id.to_string() })?;
+        let plans = self.store.placement_list(job.id).await?;
+        let parent = plans.last().map(|text| doc::placement_from_text(text)).transpose()?.map(|plan| plan.id);
+        Ok(Situation {
+            job: job.id,
+            spec,
+            now,
+            deadline_at: job.deadline_at,
+            budget_left: hold.left(),
+            segments_done: job.segments_done,
+            expected_run: history.expected_run,
+            attempt: if job.current.is_some() { job.attempts } else { job.attempts + 1 },
+            parent,
+            cause,
+            lost: &history.lost,
+            refused_recently: &history.refused_recently,
+            failover: history.failover,
+            stale_after: self.config.offers_stale,
+            release_margin: self.config.release_margin,
+        })
+    }
+}
+
+/// The whole job's run time by the pace of the execution that did the most segments.
+fn measured_run(executions: &[ExecutionRow], segments: u32) -> Option<Millis> {
+    let best = executions
+        .iter()
+        .filter(|x| x.to_segment > x.from_segment)
+        .max_by_key(|x| x.to_segment - x.from_segment)?;
+    let done = u64::from(best.to_segment - best.from_segment);
+    let span = best.ended_at?.since(best.connected_at?);
+    Some(Millis(span.0.saturating_mul(u64::from(segments)).div_ceil(done)))
+}
+
+pub(crate) struct Placements(pub(crate) Arc<Context>);
+
+impl Placements {
+    async fn plan(&self, job: &JobRow, now: Timestamp) -> Result<(), Error> {
+        let spec = Context::spec(job)?;
+        let current = match job.current {
+            Some(id) => self.0.store.execution_get(id).await?,
+            None => None,
+        };
+        if let Some(execution) = &current
+            && execution.purchases >= failover::PURCHASES_PER_ATTEMPT_MAX
+        {
+            return self.give_up_attempt(job, execution, now).await;
+        }
+        if current.is_none()
+            && job.attempts > 0
+            && let Next::End(outcome) = failover::after_loss(&spec, job.attempts)
+        {
+            return self.end(job, outcome, now).await;
+        }
+        let cause = self.cause(job, current.as_ref()).await?;
+        let history = self.0.history(job).await?;
+        let situation = self.0.situation(job, &spec, &history, cause, now).await?;
+        let (offers, version) = {
+            let catalogue = self.0.catalogue();
+            (catalogue.all(), catalogue.version())
+        };
+        let id = PlacementId::mint(&*self.0.entropy);
+        let (placement, _) = place(id, &situation, &offers, version);
+        if placement.ranked.is_empty() {
+            return self.wait(job, &placement, now).await;
+        }
+        self.store_plan(job, current.as_ref(), &placement, now).await
+    }
+
+    async fn cause(&self, job: &JobRow, current: Option<&ExecutionRow>) -> Result<PlacementCause, Error> {
+        let leases = self.0.store.lease_list(job.id).await?;
+        let executions = self.0.store.execution_list(job.id).await?;
+        let not_bought = |lease: &LeaseRow| current.is_some_and(|x| x.id == lease.execution);
+        Ok(match (leases.iter().rfind(|l| not_bought(l)), executions.last()) {
+            (Some(lease), _) => PlacementCause::NotBought(lease.id),
+            (None, Some(last)) if current.is_none() => PlacementCause::Lost(last.id),
+            _ => PlacementCause::First,
+        })
+    }
+
+    async fn store_plan(
+        &self,
+        job: &JobRow,
+        current: Option<&ExecutionRow>,
+        placement: &Placement,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        self.0.reached("placement.store.before")?;
+        let mut tx = self.0.store.begin().await?;
+        let execution = current.map_or_else(|| ExecutionId::mint(&*self.0.entropy), |x| x.id);
+        let change = JobChange {
+            plan_at: Some(None),
+            current: Some(Some(execution)),
+            attempts: Some(placement.attempt),
+            waiting: Some(None),
+            ..JobChange::default()
+        };
+        if !tx.job_change(job, change, now).await? {
+            return Ok(());
+        }
+        tx.placement_insert(placement.id, job.id, now, &doc::placement_to_text(placement)).await?;
+        match current {
+            Some(row) => {
+                let change = ExecutionChange {
+                    placement: Some(placement.id),
+                    buy_at: Some(Some(now)),
+                    ..ExecutionChange::default()
+                };
+                if !tx.execution_change(row, change, now).await? {
+                    return Ok(());
+                }
+            }
+            None => tx.execution_insert(&new_execution(execution, job, placement, now)).await?,
+        }
+        let body = format!("{{\"placement\":\"{}\"}}", placement.id);
+        tx.outbox_add(now, "placement.chosen", &job.id.to_string(), &body).await?;
+        tx.commit().await?;
+        self.0.reached("placement.store.after")?;
+        Ok(())
+    }
+
+    /// No admissible offer: wait, say so, and give up after a while.
+    async fn wait(&self, job: &JobRow, placement: &Placement, now: Timestamp) -> Result<(), Error> {
+        let since = job.waiting_since.unwrap_or(now);
+        if let Some(outcome) = failover::without_offers(since, now, self.0.config.no_offer_patience) {
+            return self.end(job, outcome, now).await;
+        }
+        let reasons: Vec<String> =
+            placement.refused.iter().map(|(refusal, n)| format!("{n} {refusal}")).collect();
+        let what = if reasons.is_empty() {
+            "an offer: no network has any".to_owned()
+        } else {
+            format!("an admissible offer; refused: {}", reasons.join(", "))
+        };
+        let change = JobChange {
+            plan_at: Some(Some(now + self.0.config.no_offer_retry)),
+            waiting: Some(Some((what, since))),
+            ..JobChange::default()
+        };
+        let mut tx = self.0.store.begin().await?;
+        tx.job_change(job, change, now).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// So many purchases failed that the attempt counts as lost.
+    async fn give_up_attempt(
+        &self,
+        job: &JobRow,
+        execution: &ExecutionRow,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let mut tx = self.0.store.begin().await?;
+        let lose = ExecutionChange {
+            event: Some(ExecutionEvent::Lose(LossReason::LeaseEnded)),
+            ..ExecutionChange::default()
+        };
+        let back = JobChange {
+            event: Some(JobEvent::Lost),
+            current: Some(None),
+            plan_at: Some(Some(now)),
+            ..JobChange::default()
+        };
+        if tx.execution_change(execution, lose, now).await? && tx.job_change(job, back, now).await? {
+            tx.outbox_add(now, "execution.lost", &execution.id.to_string(), "{\"reason\":\"lease_ended\"}")
+                .await?;
+            tx.commit().await?;
+        }
+        Ok(())
+    }
+
+    async fn end(&self, job: &JobRow, outcome: Outcome, now: Timestamp) -> Result<(), Error> {
+        let mut tx = self.0.store.begin().await?;
+        if end(&mut tx, job, outcome, now).await? {
+            tx.commit().await?;
+        }
+        Ok(())
+    }
+}
+
+fn new_execution(id: ExecutionId, job: &JobRow, placement: &Placement, now: Timestamp) -> ExecutionRow {
+    ExecutionRow {
+        id,
+        job: job.id,
+        attempt: placement.attempt,
+        placement: placement.id,
+        lease: None,
+        purchases: 0,
+        state: ExecutionState::Starting,
+        generation: 0,
+        token_hash: None,
+        buy_at: Some(now),
+        instance_key: None,
+        sandbox: None,
+        stop: false,
+        from_segment: job.segments_done,
+        to_segment: job.segments_done,
+        created_at: now,
+        connected_at: None,
+        ended_at: None,
+    }
+}
+
+#[async_trait]
+impl Reconciler for Placements {
+    fn name(&self) -> &'static str {
+        "placements"
+    }
+
+    async fn tick(&self, now: Timestamp) -> Result<Option<Timestamp>, Error> {
+        let due = self.0.store.job_list_unplanned(now, Config::BATCH).await?;
+        for job in &due {
+            self.plan(job, now).await?;
+        }
+        if !due.is_empty() {
+            self.0.changed();
+        }
+        Ok(self.0.store.job_next_plan().await?)
+    }
+}

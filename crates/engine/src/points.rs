@@ -1,0 +1,30 @@
+//! The named points around every effect.
+
+/// Every point that a [`domain::Probe`] is told of, in flow order. A process killed at any of them, started again,
+/// brings the job to its end.
+pub const POINTS: &[&str] = &[
+    "job.admit.before",
+    "job.admit.after",
+    "placement.store.before",
+    "placement.store.after",
+    "lease.prepare.after",
+    "lease.hold.after",
+    "lease.submit.before",
+    "lease.submit.after",
+    "lease.observe.after",
+    "lease.apply.after",
+    "lease.release.before",
+    "lease.release.after",
+    "execution.connect.before",
+    "execution.connect.after",
+    "execution.checkpoint.stored",
+    "execution.checkpoint.after",
+    "execution.finish.before",
+    "execution.finish.after",
+    "execution.lose.before",
+    "execution.lose.after",
+    "settlement.post.before",
+    "settlement.post.after",
+    "job.settle.before",
+    "job.settle.after",
+];

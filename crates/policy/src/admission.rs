@@ -1,0 +1,76 @@
+//! Whether a job is taken at all.
+
+use domain::{JobSpec, Level, SpecError, Usd};
+
+/// What this control plane can promise.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// The levels whose every requirement can be met here.
+    pub levels: Vec<Level>,
+}
+
+/// The job is taken and this much is held for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Admission {
+    /// The job's whole budget.
+    pub hold: Usd,
+}
+
+/// Why a job is not taken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AdmissionRefusal {
+    /// A field has a value that no job can have.
+    #[error("the job file asks for something no job can have")]
+    Spec(#[source] SpecError),
+    /// The account cannot cover the budget.
+    #[error("the job may cost ${asked}, but only ${available} is available")]
+    BudgetExceedsAccount {
+        /// The job's budget.
+        asked: Usd,
+        /// What is free.
+        available: Usd,
+    },
+    /// The level's requirements cannot all be met.
+    #[error("level {0} cannot be kept here")]
+    LevelUnsupported(Level),
+}
+
+impl AdmissionRefusal {
+    /// The stable code.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Spec(_) => "spec_invalid",
+            Self::BudgetExceedsAccount { .. } => "budget_exceeds_account",
+            Self::LevelUnsupported(_) => "level_unsupported",
+        }
+    }
+
+    /// What to do about it.
+    pub const fn next(&self) -> &'static str {
+        match self {
+            Self::Spec(_) => "mend the field and submit again",
+            Self::BudgetExceedsAccount { .. } => {
+                "lower waag.budget.max_total_usd, or wait until a running job ends and frees its hold"
+            }
+            Self::LevelUnsupported(_) => {
+                "use level standard, or connect providers and keys that the level demands"
+            }
+        }
+    }
+}
+
+/// Decides on a job with this much money free.
+///
+/// # Errors
+/// The first reason against it.
+pub fn admit(spec: &JobSpec, available: Usd, limits: &Limits) -> Result<Admission, AdmissionRefusal> {
+    spec.check().map_err(AdmissionRefusal::Spec)?;
+    if !limits.levels.contains(&spec.level) {
+        return Err(AdmissionRefusal::LevelUnsupported(spec.level));
+    }
+    let asked = spec.budget.max_total;
+    if asked > available {
+        return Err(AdmissionRefusal::BudgetExceedsAccount { asked, available });
+    }
+    Ok(Admission { hold: asked })
+}

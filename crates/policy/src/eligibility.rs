@@ -1,0 +1,81 @@
+//! Which offers a job may take: one code for each it may not.
+
+use domain::{Assurance, Firmness, HardwareGap, Offer, ProviderName, Refusal, Region};
+
+use crate::placement::{Situation, estimate};
+
+/// The first rule, in the order of [`Refusal::ALL`], that the offer breaks.
+pub fn refusal(situation: &Situation<'_>, offer: &Offer) -> Option<Refusal> {
+    let spec = situation.spec;
+    if !spec.infra.admits(&offer.id.network)
+        || (situation.failover && !spec.failover.to.admits(&offer.id.network))
+    {
+        return Some(Refusal::Network);
+    }
+    let assigned_later = offer.firmness == Firmness::Queue && offer.provider.is_none();
+    if let Some(refusal) = provider_refusal(situation, offer.region.as_ref(), offer.assurance, assigned_later)
+    {
+        return Some(refusal);
+    }
+    if let Some(gap) = spec.resources.gap(&offer.hardware) {
+        return Some(match gap {
+            HardwareGap::Cpus => Refusal::Cpus,
+            HardwareGap::Memory => Refusal::Memory,
+            HardwareGap::Disk => Refusal::Disk,
+            HardwareGap::Accelerators => Refusal::Accelerators,
+        });
+    }
+    if spec.max_hourly.is_some_and(|cap| offer.price > cap) {
+        return Some(Refusal::HourlyPrice);
+    }
+    let estimate = estimate(situation, offer);
+    if estimate.total > situation.budget_left || estimate.hold > situation.budget_left {
+        return Some(Refusal::Budget);
+    }
+    if situation.now + estimate.span > situation.deadline_at {
+        return Some(Refusal::Deadline);
+    }
+    if offer.price.per_hour() == domain::Usd::ZERO {
+        return Some(Refusal::PriceUnknown);
+    }
+    if situation.now.since(offer.seen_at) > situation.stale_after
+        || offer.valid_until.is_some_and(|until| until < situation.now)
+    {
+        return Some(Refusal::Stale);
+    }
+    let remembered =
+        |(id, until): &(domain::OfferRef, domain::Timestamp)| *id == offer.id && *until > situation.now;
+    if offer.stock == Some(0) || situation.refused_recently.iter().any(remembered) {
+        return Some(Refusal::Stock);
+    }
+    let lost =
+        |provider: &ProviderName| situation.lost.iter().any(|(n, p)| *n == offer.id.network && p == provider);
+    offer.provider.as_ref().is_some_and(lost).then_some(Refusal::ProviderLost)
+}
+
+/// The same rules for a provider that the network assigned after the purchase; keys and inputs wait for `None`.
+pub fn refusal_after_assignment(
+    situation: &Situation<'_>,
+    region: Option<&Region>,
+    assurance: Assurance,
+) -> Option<Refusal> {
+    provider_refusal(situation, region, assurance, false)
+}
+
+fn provider_refusal(
+    situation: &Situation<'_>,
+    region: Option<&Region>,
+    assurance: Assurance,
+    assigned_later: bool,
+) -> Option<Refusal> {
+    let regions = &situation.spec.regions;
+    let inside = match region {
+        Some(place) => regions.iter().any(|wanted| wanted.holds(place)),
+        // A queue names the place at assignment, where the rule is applied again.
+        None => assigned_later,
+    };
+    if !regions.is_empty() && !inside {
+        return Some(Refusal::Region);
+    }
+    (assurance < situation.spec.level.assurance() && !assigned_later).then_some(Refusal::Assurance)
+}

@@ -1,0 +1,162 @@
+//! Which offers, in which order, and why: an immutable plan.
+
+use std::fmt::Write as _;
+
+use domain::{
+    Billing, Estimate, JobId, JobSpec, Millis, NetworkName, Offer, OfferRef, Placement, PlacementCause,
+    PlacementId, ProviderName, Ranked, Refused, Timestamp, Usd,
+};
+
+use crate::eligibility;
+
+/// A plan keeps this many offers; how many more were admissible is counted.
+pub const RANKED_MAX: usize = 20;
+
+/// All that a plan is decided on, beside the offers.
+#[derive(Debug, Clone)]
+pub struct Situation<'a> {
+    /// The job.
+    pub job: JobId,
+    /// What it asks for.
+    pub spec: &'a JobSpec,
+    /// The time.
+    pub now: Timestamp,
+    /// When it must have ended.
+    pub deadline_at: Timestamp,
+    /// What it may still spend.
+    pub budget_left: Usd,
+    /// Segments that need not be done again.
+    pub segments_done: u32,
+    /// How long the whole job takes: measured, or the configured assumption.
+    pub expected_run: Millis,
+    /// The attempt the plan is for, from 1.
+    pub attempt: u32,
+    /// The plan it replaces.
+    pub parent: Option<PlacementId>,
+    /// Why it is made.
+    pub cause: PlacementCause,
+    /// Providers that lost an execution of this job.
+    pub lost: &'a [(NetworkName, ProviderName)],
+    /// Offers that could not be had, each until when it is remembered.
+    pub refused_recently: &'a [(OfferRef, Timestamp)],
+    /// Whether an execution was lost, so that `failover.to` applies.
+    pub failover: bool,
+    /// Older offers are not relied on.
+    pub stale_after: Millis,
+    /// What a release may still take.
+    pub release_margin: Millis,
+}
+
+/// What the rest of the job is expected to cost on the offer.
+///
+/// `span = startup + expected_run x (segments left / segments)`, rounded up to a millisecond;
+/// `compute` by the offer's billing for `span`; `total = compute + fees`; the hold covers twice the span and the
+/// release margin, since a hold that is too small stops the job.
+pub fn estimate(situation: &Situation<'_>, offer: &Offer) -> Estimate {
+    let segments = u64::from(situation.spec.verify.segments.max(1));
+    let left = segments.saturating_sub(u64::from(situation.segments_done));
+    let work = Millis(situation.expected_run.0.saturating_mul(left).div_ceil(segments));
+    let span = offer.startup + work;
+    let compute = offer.billing.charge(offer.price, span);
+    let held_for = span.times(2) + situation.release_margin;
+    let hold = offer.billing.ceiling(offer.price, held_for) + offer.fee;
+    Estimate { span, compute, fees: offer.fee, total: compute + offer.fee, hold }
+}
+
+/// Makes the plan, and tells for each offer left out why.
+pub fn place(
+    id: PlacementId,
+    situation: &Situation<'_>,
+    offers: &[Offer],
+    catalogue: u64,
+) -> (Placement, Vec<Refused>) {
+    let mut ranked = Vec::new();
+    let mut refused = Vec::new();
+    for offer in offers {
+        match eligibility::refusal(situation, offer) {
+            Some(refusal) => refused.push(Refused { offer: offer.id.clone(), refusal }),
+            None => ranked.push(Ranked { offer: offer.clone(), estimate: estimate(situation, offer) }),
+        }
+    }
+    ranked.sort_by(|a, b| {
+        (a.estimate.total, a.estimate.span, &a.offer.id).cmp(&(
+            b.estimate.total,
+            b.estimate.span,
+            &b.offer.id,
+        ))
+    });
+    let admissible = u32::try_from(ranked.len()).unwrap_or(u32::MAX);
+    ranked.truncate(RANKED_MAX);
+    let mut counts = domain::RefusalCounts::new();
+    for one in &refused {
+        *counts.entry(one.refusal).or_default() += 1;
+    }
+    let placement = Placement {
+        id,
+        job: situation.job,
+        parent: situation.parent,
+        attempt: situation.attempt,
+        made_at: situation.now,
+        cause: situation.cause,
+        ranked,
+        admissible,
+        refused: counts,
+        catalogue,
+    };
+    (placement, refused)
+}
+
+/// The plan as text. One line per fact, so that two plans can be compared line by line:
+/// a head, one line per ranked offer with every term of its estimate, one line per refusal reason.
+pub fn render(plan: &Placement) -> String {
+    let mut out = String::new();
+    let cause = match plan.cause {
+        PlacementCause::First => "first plan".to_owned(),
+        PlacementCause::Lost(execution) => format!("execution {execution} was lost"),
+        PlacementCause::Bids(lease) => format!("bids came in for lease {lease}"),
+        PlacementCause::NotBought(lease) => format!("lease {lease} could not be had"),
+    };
+    // Writing to a String cannot fail.
+    let _ = writeln!(out, "placement {} of job {}, attempt {}", plan.id, plan.job, plan.attempt);
+    let _ = writeln!(out, "  made      {}: {cause}", plan.made_at);
+    if let Some(parent) = plan.parent {
+        let _ = writeln!(out, "  replaces  {parent}");
+    }
+    let refused: u32 = plan.refused.values().sum();
+    let _ = writeln!(
+        out,
+        "  offers    {} admissible, {refused} refused, catalogue version {}",
+        plan.admissible, plan.catalogue
+    );
+    for (rank, ranked) in plan.ranked.iter().enumerate() {
+        let _ = writeln!(out, "  {:>2}. {}", rank + 1, ranked_line(ranked));
+    }
+    for (refusal, count) in &plan.refused {
+        let _ = writeln!(out, "  refused   {count:>4} {refusal}");
+    }
+    out
+}
+
+fn ranked_line(ranked: &Ranked) -> String {
+    let Ranked { offer, estimate } = ranked;
+    let provider = offer.provider.as_ref().map_or("assigned later", ProviderName::as_str);
+    let region = offer.region.as_ref().map_or("unknown", |r| r.as_str());
+    let billing = match offer.billing {
+        Billing::Metered { minimum } => format!("metered, at least {minimum}"),
+        Billing::Prepaid { span, refundable: true } => format!("prepaid {span}, unused time refunded"),
+        Billing::Prepaid { span, refundable: false } => format!("prepaid {span}, no refund"),
+    };
+    let simulated = if offer.simulated { ", simulated" } else { "" };
+    format!(
+        "{} {} {provider} in {region}: total ${} = {} at ${}/h is ${} + fees ${}; hold ${}; {} {billing}{simulated}",
+        offer.id.network,
+        offer.id.reference,
+        estimate.total,
+        estimate.span,
+        offer.price,
+        estimate.compute,
+        estimate.fees,
+        estimate.hold,
+        offer.firmness.code(),
+    )
+}

@@ -1,0 +1,192 @@
+-- Time is milliseconds since the epoch, money is micro-dollars, ids are their text form.
+
+CREATE TABLE meta (
+    name TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+);
+
+CREATE TABLE ownership (
+    name TEXT PRIMARY KEY,
+    owner TEXT NOT NULL,
+    epoch BIGINT NOT NULL
+);
+
+CREATE TABLE account (
+    id TEXT PRIMARY KEY,
+    funded BIGINT NOT NULL CHECK (funded >= 0),
+    available BIGINT NOT NULL CHECK (available >= 0),
+    held BIGINT NOT NULL CHECK (held >= 0),
+    posted BIGINT NOT NULL CHECK (posted >= 0),
+    CHECK (funded = available + held + posted)
+);
+
+-- A hold is set aside from an account for a job (parent null) or from a job's hold for a lease.
+CREATE TABLE hold (
+    id TEXT PRIMARY KEY,
+    account TEXT NOT NULL REFERENCES account (id),
+    job TEXT NOT NULL,
+    parent TEXT REFERENCES hold (id),
+    lease TEXT,
+    amount BIGINT NOT NULL CHECK (amount >= 0),
+    posted BIGINT NOT NULL DEFAULT 0 CHECK (posted >= 0),
+    voided BIGINT NOT NULL DEFAULT 0 CHECK (voided >= 0),
+    lent BIGINT NOT NULL DEFAULT 0 CHECK (lent >= 0),
+    open BIGINT NOT NULL DEFAULT 1 CHECK (open IN (0, 1)),
+    CHECK (posted + voided + lent <= amount),
+    CHECK (open = 1 OR (posted + voided = amount AND lent = 0))
+);
+CREATE INDEX hold_job ON hold (job);
+
+CREATE TABLE entry (
+    seq INTEGER PRIMARY KEY,
+    at BIGINT NOT NULL,
+    account TEXT NOT NULL,
+    hold TEXT,
+    kind TEXT NOT NULL,
+    amount BIGINT NOT NULL
+);
+
+CREATE TABLE job (
+    id TEXT PRIMARY KEY,
+    key TEXT UNIQUE,
+    request_digest TEXT NOT NULL,
+    account TEXT NOT NULL REFERENCES account (id),
+    name TEXT NOT NULL,
+    spec TEXT NOT NULL,
+    state TEXT NOT NULL,
+    outcome TEXT,
+    fail_reason TEXT,
+    generation BIGINT NOT NULL DEFAULT 0,
+    submitted_at BIGINT NOT NULL,
+    deadline_at BIGINT NOT NULL,
+    ended_at BIGINT,
+    due_at BIGINT NOT NULL,
+    plan_at BIGINT,
+    attempts BIGINT NOT NULL DEFAULT 0,
+    current TEXT,
+    segments BIGINT NOT NULL,
+    segments_done BIGINT NOT NULL DEFAULT 0,
+    hold TEXT NOT NULL REFERENCES hold (id),
+    bundle TEXT NOT NULL,
+    inputs TEXT,
+    outputs TEXT,
+    waiting_for TEXT,
+    waiting_since BIGINT
+);
+CREATE INDEX job_due ON job (due_at) WHERE state <> 'settled';
+CREATE INDEX job_plan ON job (plan_at) WHERE plan_at IS NOT NULL;
+CREATE INDEX job_submitted ON job (submitted_at);
+
+CREATE TABLE placement (
+    id TEXT PRIMARY KEY,
+    job TEXT NOT NULL REFERENCES job (id),
+    made_at BIGINT NOT NULL,
+    plan TEXT NOT NULL
+);
+CREATE INDEX placement_job ON placement (job, made_at);
+
+CREATE TABLE lease (
+    id TEXT PRIMARY KEY,
+    job TEXT NOT NULL REFERENCES job (id),
+    execution TEXT NOT NULL,
+    network TEXT NOT NULL,
+    offer TEXT NOT NULL,
+    state TEXT NOT NULL,
+    reason TEXT,
+    generation BIGINT NOT NULL DEFAULT 0,
+    hold TEXT NOT NULL REFERENCES hold (id),
+    intent BLOB NOT NULL,
+    span BIGINT NOT NULL,
+    provider TEXT,
+    region TEXT,
+    created_at BIGINT NOT NULL,
+    submitted_at BIGINT NOT NULL,
+    absent_since BIGINT,
+    live_at BIGINT,
+    until_at BIGINT,
+    close_at BIGINT,
+    ended_at BIGINT,
+    billed BIGINT,
+    tries BIGINT NOT NULL DEFAULT 0,
+    settled BIGINT NOT NULL DEFAULT 0,
+    due_at BIGINT NOT NULL
+);
+CREATE INDEX lease_due ON lease (due_at) WHERE state <> 'ended';
+CREATE INDEX lease_unsettled ON lease (ended_at) WHERE state = 'ended' AND settled = 0;
+CREATE INDEX lease_job ON lease (job, created_at);
+
+-- Nothing may hold two open leases for one attempt.
+CREATE UNIQUE INDEX lease_one_open ON lease (execution) WHERE state <> 'ended';
+
+CREATE TABLE execution (
+    id TEXT PRIMARY KEY,
+    job TEXT NOT NULL REFERENCES job (id),
+    attempt BIGINT NOT NULL,
+    placement TEXT NOT NULL REFERENCES placement (id),
+    lease TEXT,
+    purchases BIGINT NOT NULL DEFAULT 0,
+    state TEXT NOT NULL,
+    reason TEXT,
+    generation BIGINT NOT NULL DEFAULT 0,
+    token_hash TEXT UNIQUE,
+    buy_at BIGINT,
+    instance_key TEXT,
+    sandbox TEXT,
+    stop BIGINT NOT NULL DEFAULT 0,
+    from_segment BIGINT NOT NULL,
+    to_segment BIGINT NOT NULL,
+    created_at BIGINT NOT NULL,
+    connected_at BIGINT,
+    ended_at BIGINT,
+    UNIQUE (job, attempt)
+);
+CREATE INDEX execution_open ON execution (created_at) WHERE state IN ('starting', 'running');
+CREATE INDEX execution_buy ON execution (buy_at) WHERE buy_at IS NOT NULL;
+
+CREATE TABLE object (
+    id TEXT PRIMARY KEY,
+    job TEXT,
+    kind TEXT NOT NULL,
+    execution TEXT,
+    segment BIGINT,
+    context TEXT NOT NULL,
+    wrapped_key TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    bytes BIGINT NOT NULL,
+    created_at BIGINT NOT NULL
+);
+CREATE INDEX object_job ON object (job, kind, segment);
+
+CREATE TABLE log_chunk (
+    execution TEXT NOT NULL,
+    at_offset BIGINT NOT NULL,
+    bytes BLOB NOT NULL,
+    PRIMARY KEY (execution, at_offset)
+);
+
+CREATE TABLE settlement (
+    lease TEXT PRIMARY KEY REFERENCES lease (id),
+    job TEXT NOT NULL,
+    paid BIGINT NOT NULL,
+    fees BIGINT NOT NULL,
+    refunded BIGINT NOT NULL,
+    disputed BIGINT NOT NULL,
+    at BIGINT NOT NULL
+);
+CREATE INDEX settlement_job ON settlement (job);
+
+CREATE TABLE outbox (
+    seq INTEGER PRIMARY KEY,
+    at BIGINT NOT NULL,
+    kind TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    body TEXT NOT NULL
+);
+
+CREATE TABLE alert (
+    code TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    at BIGINT NOT NULL,
+    text TEXT NOT NULL,
+    PRIMARY KEY (code, subject)
+);

@@ -1,0 +1,27 @@
+#![doc = include_str!("../README.md")]
+
+mod error;
+mod executions;
+mod jobs;
+mod leases;
+mod ledger;
+mod logs;
+mod objects;
+mod open;
+mod outbox;
+mod placements;
+mod row;
+mod settlements;
+mod tx;
+
+pub use error::Error;
+pub use executions::{ExecutionChange, ExecutionRow};
+pub use jobs::{JobChange, JobRow};
+pub use leases::{LeaseChange, LeaseRow};
+pub use ledger::{Account, Hold, HoldRefused};
+pub use logs::LogAppend;
+pub use objects::{ObjectKind, ObjectRow, Objects, ReceiveError, Received};
+pub use open::{Owner, Store};
+pub use outbox::{Alert, OutboxRow};
+pub use settlements::SettlementRow;
+pub use tx::Tx;

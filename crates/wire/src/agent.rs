@@ -1,0 +1,220 @@
+//! The agent protocol, version 1: HTTPS from the agent to the control plane, which never dials an agent. The server's
+//! certificate is pinned by the boot document; every request carries `Authorization: Bearer <token>`.
+//!
+//! | request | body | answer |
+//! |---|---|---|
+//! | `POST /agent/v1/hello` | `Hello` | `Welcome` |
+//! | `GET /agent/v1/objects/{id}` | | ciphertext |
+//! | `PUT /agent/v1/checkpoints/{segment}` | ciphertext, header `waag-wrapped-key` | `UploadReceipt` |
+//! | `PUT /agent/v1/outputs` | ciphertext, header `waag-wrapped-key` | `UploadReceipt` |
+//! | `POST /agent/v1/logs?offset=N` | bytes | `LogAck` |
+//! | `POST /agent/v1/heartbeat` | `Heartbeat` | `Orders` |
+//! | `POST /agent/v1/finish` | `Finish` | `Orders` |
+//!
+//! 401: the token is unknown. 409: another instance holds the token. 410: the execution has ended, so the agent stops
+//! and removes what it has. Anything else that is not 2xx, and silence, is tried again with backoff.
+
+use domain::{ExecutionId, ObjectId};
+use serde::{Deserialize, Serialize};
+
+/// The version that both sides must speak.
+pub const PROTOCOL: u32 = 1;
+/// Header of an upload: the object's data key, wrapped to the customer's key, in hex.
+pub const WRAPPED_KEY_HEADER: &str = "waag-wrapped-key";
+/// The largest body of a JSON request.
+pub const JSON_BYTES_MAX: usize = 64 * 1024;
+/// The largest piece of log in one request.
+pub const LOG_CHUNK_BYTES_MAX: usize = 256 * 1024;
+/// HPKE info for keys wrapped to an agent or to the customer.
+pub const WRAP_INFO: &[u8] = b"waag/object-key/1";
+
+/// What the agent is started with, handed over a pipe. A secret, since it holds the token.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BootDoc {
+    /// The protocol version.
+    pub protocol: u32,
+    /// Base URL of the agent API, e.g. `https://127.0.0.1:7443`.
+    pub url: String,
+    /// SHA-256 of the server's certificate (DER), hex.
+    pub pin: String,
+    /// The execution it works for.
+    pub execution: ExecutionId,
+    /// The execution's token, hex.
+    pub token: String,
+}
+
+/// First message: proves the token and introduces the instance.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hello {
+    /// The protocol version.
+    pub protocol: u32,
+    /// The instance's X25519 public key, hex, made at start and kept in memory only.
+    pub instance_key: String,
+    /// Which sandbox this machine allows.
+    pub sandbox: SandboxKind,
+}
+
+/// How strongly the workload is fenced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SandboxKind {
+    /// Own user, mount, process, network, IPC and host-name namespaces.
+    Namespaces,
+    /// Landlock and seccomp only: levels high and critical refuse it.
+    Landlock,
+}
+
+/// What the agent is to do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Welcome {
+    /// The sealed `Bundle`.
+    pub bundle: SealedRef,
+    /// The sealed tar of `workdir` and `file_mounts`, if the job has any.
+    pub inputs: Option<SealedRef>,
+    /// The sealed tar of state `from_segment`, if the job goes on from a checkpoint.
+    pub checkpoint: Option<SealedRef>,
+    /// The first segment to do.
+    pub from_segment: u32,
+    /// One past the last segment of the job.
+    pub segments: u32,
+    /// The customer's X25519 public key, hex: data keys of uploads are wrapped to it.
+    pub customer_key: String,
+    /// Time between heartbeats.
+    pub heartbeat_ms: u64,
+    /// After this long without an answer the agent gives up and removes what it has.
+    pub give_up_ms: u64,
+    /// The most log bytes the job may send in all.
+    pub log_bytes_max: u64,
+    /// The largest sealed upload.
+    pub upload_bytes_max: u64,
+}
+
+/// A sealed object and its data key, wrapped to the instance key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SealedRef {
+    /// Which object.
+    pub object: ObjectId,
+    /// The AAD it was sealed under.
+    pub context: String,
+    /// The data key, wrapped to the instance key, hex.
+    pub wrapped_key: String,
+}
+
+/// What is to be run. Travels sealed, since `env` holds secrets.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bundle {
+    /// Shell text that runs first.
+    pub setup: Option<String>,
+    /// Shell text of the workload.
+    pub run: String,
+    /// Environment, secrets included.
+    pub env: std::collections::BTreeMap<String, String>,
+    /// Whether the inputs hold a working directory (the folder `workdir` of the tar).
+    pub workdir: bool,
+    /// Mounts: the tar's entry `mounts/<n>` appears at the n-th path.
+    pub mounts: Vec<String>,
+    /// Where states are kept, inside.
+    pub checkpoint_path: Option<String>,
+    /// Where outputs are left, inside.
+    pub outputs_path: Option<String>,
+    /// Whether a network may be reached.
+    pub network: bool,
+    /// Thousandths of a core.
+    pub cpus_milli: u32,
+    /// MiB.
+    pub memory_mib: u64,
+    /// MiB.
+    pub disk_mib: u64,
+}
+
+/// Sent every `heartbeat_ms`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Heartbeat {
+    /// Counts up by one from 1.
+    pub seq: u64,
+    /// One past the last segment whose checkpoint the control plane has.
+    pub segments_done: u32,
+}
+
+/// The answer to a heartbeat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "order")]
+pub enum Orders {
+    /// Go on.
+    Continue,
+    /// Stop at the next checkpoint, then finish.
+    StopAtCheckpoint,
+    /// Stop now and remove everything.
+    Stop,
+}
+
+/// What became of the workload.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finish {
+    /// How it ended.
+    pub result: FinishResult,
+    /// One past the last segment whose checkpoint the control plane has.
+    pub segments_done: u32,
+}
+
+/// How a workload ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub enum FinishResult {
+    /// Exit code 0 and outputs stored.
+    Completed,
+    /// It failed by itself; a `domain::FailReason` code.
+    Failed {
+        /// The code.
+        reason: String,
+    },
+    /// The agent cannot go on through no fault of the workload.
+    GaveUp {
+        /// Why, for people.
+        why: String,
+    },
+    /// It stopped as ordered, at a checkpoint.
+    Stopped,
+}
+
+/// Bytes of log up to `next_offset` are stored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogAck {
+    /// Where the next piece begins.
+    pub next_offset: u64,
+}
+
+/// The control plane's signed word that it has an upload.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UploadReceipt {
+    /// The stored object.
+    pub object: ObjectId,
+    /// The execution that sent it.
+    pub execution: ExecutionId,
+    /// Checkpoint segment; absent for outputs.
+    pub segment: Option<u32>,
+    /// `sha256:<hex>` of the ciphertext.
+    pub digest: String,
+    /// Milliseconds since the epoch.
+    pub at_ms: i64,
+    /// Ed25519 over the canonical text of the fields above, hex.
+    pub signature: String,
+}
+
+/// The AAD of a checkpoint: no state can pass for another's.
+pub fn checkpoint_context(execution: ExecutionId, segment: u32) -> String {
+    format!("{execution}|checkpoint|{segment}")
+}
+
+/// The AAD of outputs.
+pub fn outputs_context(execution: ExecutionId) -> String {
+    format!("{execution}|outputs")
+}
+
+impl UploadReceipt {
+    /// The text that is signed: every field but the signature, one per line.
+    pub fn signed_text(&self) -> String {
+        let segment = self.segment.map_or_else(|| "outputs".to_owned(), |s| s.to_string());
+        format!("{}\n{}\n{segment}\n{}\n{}\n", self.object, self.execution, self.digest, self.at_ms)
+    }
+}

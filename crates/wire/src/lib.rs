@@ -1,0 +1,6 @@
+#![doc = include_str!("../README.md")]
+
+pub mod agent;
+pub mod doc;
+pub mod jobfile;
+pub mod rest;
