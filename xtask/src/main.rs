@@ -1,1 +1,64 @@
-fn main() {}
+#![doc = include_str!("../README.md")]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "printing is what a menu for the terminal does"
+)]
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+
+mod golden;
+mod layers;
+mod openapi;
+mod test;
+mod tidy;
+mod tools;
+
+const HELP: &str = "\
+Usage: cargo xtask COMMAND
+
+  test               everything a change must pass; CI runs this
+  layers             dependencies between crates against xtask/layers.toml
+  tidy               sizes, text hygiene, crate READMEs, SQL only in store
+  openapi [--check]  write docs/openapi.json, or only compare it
+  golden             run the suites that keep golden files and rewrite those files
+";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    match dispatch(&args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(args: &[&str]) -> Result<()> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("xtask lies in the workspace root")?;
+    match args {
+        ["test"] => test::run(root),
+        ["layers"] => layers::run(root),
+        ["tidy"] => tidy::run(root),
+        ["openapi"] => openapi::write(root),
+        ["openapi", "--check"] => openapi::check(root),
+        ["golden"] => golden::run(root),
+        [] | ["help" | "-h" | "--help", ..] => {
+            print!("{HELP}");
+            Ok(())
+        }
+        [unknown, ..] => bail!("no such command or arguments: {unknown}\n\n{HELP}"),
+    }
+}
+
+/// A cargo command that runs in the workspace root, with the cargo that started us.
+fn cargo(root: &Path) -> std::process::Command {
+    let mut command = std::process::Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(root);
+    command
+}
