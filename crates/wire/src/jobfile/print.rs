@@ -4,7 +4,10 @@ use std::fmt::Write as _;
 
 use domain::{JobSpec, Need, Targets, Usd, VerifyMethod};
 
-/// Writes the spec as a job file. Secrets appear by name only.
+/// Writes the spec as a job file: every field that matters, in a fixed order and in ASCII, so that equal specs give
+/// equal bytes. Secrets appear by name only. It reads back as the same spec for every spec that [`parse`] gives.
+///
+/// [`parse`]: super::parse
 pub fn print(spec: &JobSpec) -> String {
     let mut out = String::new();
     // Writing to a String cannot fail.
@@ -47,11 +50,10 @@ fn write_resources(out: &mut String, spec: &JobSpec) -> std::fmt::Result {
     if let Some(wanted) = &resources.accelerators {
         lines.push(format!("accelerators: {}", quoted(&format!("{}:{}", wanted.model, wanted.count))));
     }
-    // A job file names at most one network here.
-    if let Targets::Only(names) = &spec.infra
-        && let Some(name) = names.first()
-    {
-        lines.push(format!("infra: {}", quoted(name.as_str())));
+    // A job file names one network here; a set it cannot name makes a file that is refused, never a wider or narrower one.
+    if let Targets::Only(names) = &spec.infra {
+        let names: Vec<&str> = names.iter().map(|name| name.as_str()).collect();
+        lines.push(format!("infra: {}", quoted(&names.join(","))));
     }
     if !lines.is_empty() {
         writeln!(out, "resources:")?;
@@ -81,7 +83,7 @@ fn write_waag(out: &mut String, spec: &JobSpec) -> std::fmt::Result {
     if let Some(cap) = spec.max_hourly {
         writeln!(out, "    max_hourly_usd: {cap}")?;
     }
-    writeln!(out, "  deadline: {}", quoted(&format!("{}ms", spec.deadline.0)))?;
+    writeln!(out, "  deadline: {}", spec.deadline)?;
     if !spec.regions.is_empty() {
         let names: Vec<String> = spec.regions.iter().map(|r| quoted(r.as_str())).collect();
         writeln!(out, "  regions: [{}]", names.join(", "))?;
