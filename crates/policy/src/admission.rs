@@ -31,7 +31,7 @@ pub enum AdmissionRefusal {
         available: Usd,
     },
     /// The level's requirements cannot all be met.
-    #[error("level {0} cannot be kept here")]
+    #[error("level {0} cannot be kept here: {why}", why = lacking(*.0))]
     LevelUnsupported(Level),
 }
 
@@ -59,7 +59,18 @@ impl AdmissionRefusal {
     }
 }
 
-/// Decides on a job with this much money free.
+/// What a control plane that does not list the level is without.
+const fn lacking(level: Level) -> &'static str {
+    match level {
+        Level::Standard => "its operator has switched it off",
+        Level::High => "keys held by the customer and audited providers are not connected",
+        Level::Critical => {
+            "keys released only to attested enclaves and providers on attested hardware are not connected"
+        }
+    }
+}
+
+/// Decides on a job with this much money free. Nothing is downgraded: a requirement that cannot be met is a refusal.
 ///
 /// # Errors
 /// The first reason against it.

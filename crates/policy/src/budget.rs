@@ -31,7 +31,7 @@ pub enum Cover {
 }
 
 /// Decides whether the hold covers the lease until `margin` from now, which is what noticing, stopping and releasing
-/// may take; it is then extended by `step` of running, or by what is left.
+/// may take; otherwise it is extended by `step` of running, or by what is left where that reaches the margin too.
 pub fn cover(money: &LeaseMoney, now: Timestamp, margin: Millis, step: Millis) -> Cover {
     let used = now.since(money.live_at);
     let needed = |span| money.billing.ceiling(money.price, span) + money.fee;
@@ -40,12 +40,122 @@ pub fn cover(money: &LeaseMoney, now: Timestamp, margin: Millis, step: Millis) -
         return Cover::Enough;
     }
     let wish = needed(used + margin + step).less(money.held);
-    let least = must.less(money.held);
-    if wish <= money.left_in_job {
-        Cover::Extend(wish)
-    } else if least < money.left_in_job {
-        Cover::Extend(money.left_in_job)
-    } else {
-        Cover::StopAtCheckpoint
+    let loan = wish.min(money.left_in_job);
+    if money.held + loan >= must { Cover::Extend(loan) } else { Cover::StopAtCheckpoint }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const METERED: Billing = Billing::Metered { minimum: Millis(0) };
+    const MARGIN: Millis = Millis(60);
+    const STEP: Millis = Millis(600);
+
+    fn usd(micros: i64) -> Usd {
+        Usd::from_micros(micros)
+    }
+
+    /// A lease at one micro-dollar per millisecond with a fee of 5, looked at 100 ms after it went live.
+    fn verdict(held: i64, left: i64, billing: Billing) -> Cover {
+        let money = LeaseMoney {
+            held: usd(held),
+            fee: usd(5),
+            price: "3.60".parse().unwrap(),
+            billing,
+            live_at: Timestamp(1_000),
+            left_in_job: usd(left),
+        };
+        cover(&money, Timestamp(1_100), MARGIN, STEP)
+    }
+
+    #[test]
+    fn a_hold_that_reaches_to_the_margin_is_enough() {
+        assert_eq!(verdict(165, 0, METERED), Cover::Enough);
+        assert_ne!(verdict(164, 1_000, METERED), Cover::Enough);
+    }
+
+    #[test]
+    fn a_hold_that_runs_out_is_extended_by_a_step_of_running() {
+        assert_eq!(verdict(100, 665, METERED), Cover::Extend(usd(665)));
+        assert_eq!(verdict(100, 10_000, METERED), Cover::Extend(usd(665)));
+    }
+
+    #[test]
+    fn less_than_a_step_lends_all_that_is_left() {
+        assert_eq!(verdict(100, 664, METERED), Cover::Extend(usd(664)));
+        assert_eq!(verdict(100, 65, METERED), Cover::Extend(usd(65)));
+    }
+
+    #[test]
+    fn a_job_that_cannot_pay_past_the_margin_stops_at_its_next_checkpoint() {
+        assert_eq!(verdict(100, 64, METERED), Cover::StopAtCheckpoint);
+        assert_eq!(verdict(100, 0, METERED), Cover::StopAtCheckpoint);
+    }
+
+    #[test]
+    fn a_prepaid_span_is_covered_until_it_ends() {
+        let prepaid = Billing::Prepaid { span: Millis(3_600), refundable: false };
+        assert_eq!(verdict(3_605, 0, prepaid), Cover::Enough);
+        let short = Billing::Prepaid { span: Millis(120), refundable: true };
+        assert_eq!(verdict(125, 10_000, short), Cover::Extend(usd(640)));
+    }
+
+    #[test]
+    fn a_clock_set_back_asks_for_no_more_than_the_margin() {
+        let price = "3.60".parse().unwrap();
+        let money = LeaseMoney {
+            held: usd(65),
+            fee: usd(5),
+            price,
+            billing: METERED,
+            live_at: Timestamp(9_000),
+            left_in_job: Usd::ZERO,
+        };
+        assert_eq!(cover(&money, Timestamp(1_000), MARGIN, STEP), Cover::Enough);
+    }
+
+    proptest! {
+        /// Follows a lease tick by tick, as long as ticks come no further apart than the margin.
+        #[test]
+        fn a_lease_is_never_live_without_cover_for_its_release(
+            price in 1i64..50_000_000, fee in 0i64..10_000, minimum in 0u64..100_000,
+            prepaid: bool, refundable: bool, margin in 1_000u64..60_000, step in 0u64..600_000,
+            budget in 0i64..50_000_000, ticks in prop::collection::vec(1u64..1_000, 1..200),
+        ) {
+            let price = UsdPerHour::new(usd(price));
+            let billing = if prepaid {
+                Billing::Prepaid { span: Millis(minimum), refundable }
+            } else {
+                Billing::Metered { minimum: Millis(minimum) }
+            };
+            let margin = Millis(margin);
+            let mut held = billing.ceiling(price, margin + margin) + usd(fee);
+            let mut left = usd(budget);
+            let total = held + left;
+            let mut now = Timestamp(0);
+            for tick in ticks {
+                now = now + Millis(tick);
+                let used = now.since(Timestamp(0));
+                let money = LeaseMoney { held, fee: usd(fee), price, billing, live_at: Timestamp(0), left_in_job: left };
+                // Whatever comes next, a release that takes the margin less one tick is paid for.
+                let release = Millis(used.0 + margin.0 - tick);
+                prop_assert!(billing.charge(price, release) + usd(fee) <= held);
+                match cover(&money, now, margin, Millis(step)) {
+                    Cover::Enough => prop_assert!(billing.ceiling(price, used + margin) + usd(fee) <= held),
+                    Cover::Extend(amount) => {
+                        prop_assert!(amount > Usd::ZERO && amount <= left);
+                        (held, left) = (held + amount, left - amount);
+                        prop_assert!(billing.ceiling(price, used + margin) + usd(fee) <= held);
+                    }
+                    Cover::StopAtCheckpoint => {
+                        prop_assert!(billing.ceiling(price, used + margin) + usd(fee) > held + left);
+                        break;
+                    }
+                }
+                prop_assert_eq!(held + left, total);
+            }
+        }
     }
 }

@@ -1,6 +1,9 @@
 //! Which offers a job may take: one code for each it may not.
 
-use domain::{Assurance, Firmness, HardwareGap, Offer, ProviderName, Refusal, Region};
+use domain::{
+    Assurance, Firmness, HardwareGap, NetworkName, Offer, OfferRef, ProviderName, Refusal, Region, Timestamp,
+    Usd,
+};
 
 use crate::placement::{Situation, estimate};
 
@@ -28,14 +31,16 @@ pub fn refusal(situation: &Situation<'_>, offer: &Offer) -> Option<Refusal> {
     if spec.max_hourly.is_some_and(|cap| offer.price > cap) {
         return Some(Refusal::HourlyPrice);
     }
+    // The hold covers the expected total, so what fits the hold fits the cost.
     let estimate = estimate(situation, offer);
-    if estimate.total > situation.budget_left || estimate.hold > situation.budget_left {
+    if estimate.hold > situation.budget_left {
         return Some(Refusal::Budget);
     }
     if situation.now + estimate.span > situation.deadline_at {
         return Some(Refusal::Deadline);
     }
-    if offer.price.per_hour() == domain::Usd::ZERO {
+    // A network that names a negative price or fee would otherwise rank first.
+    if offer.price.per_hour() <= Usd::ZERO || offer.fee.is_negative() {
         return Some(Refusal::PriceUnknown);
     }
     if situation.now.since(offer.seen_at) > situation.stale_after
@@ -43,23 +48,37 @@ pub fn refusal(situation: &Situation<'_>, offer: &Offer) -> Option<Refusal> {
     {
         return Some(Refusal::Stale);
     }
-    let remembered =
-        |(id, until): &(domain::OfferRef, domain::Timestamp)| *id == offer.id && *until > situation.now;
+    let remembered = |(id, until): &(OfferRef, Timestamp)| *id == offer.id && *until > situation.now;
     if offer.stock == Some(0) || situation.refused_recently.iter().any(remembered) {
         return Some(Refusal::Stock);
     }
-    let lost =
-        |provider: &ProviderName| situation.lost.iter().any(|(n, p)| *n == offer.id.network && p == provider);
-    offer.provider.as_ref().is_some_and(lost).then_some(Refusal::ProviderLost)
+    let provider = offer.provider.as_ref()?;
+    was_lost(situation, &offer.id.network, provider).then_some(Refusal::ProviderLost)
 }
 
-/// The same rules for a provider that the network assigned after the purchase; keys and inputs wait for `None`.
+/// The rules about a provider, for one that the network assigned after the purchase; keys and inputs wait for `None`.
+pub fn refusal_of_assigned(
+    situation: &Situation<'_>,
+    network: &NetworkName,
+    provider: &ProviderName,
+    region: Option<&Region>,
+    assurance: Assurance,
+) -> Option<Refusal> {
+    refusal_after_assignment(situation, region, assurance)
+        .or_else(|| was_lost(situation, network, provider).then_some(Refusal::ProviderLost))
+}
+
+/// The same without the question whether the provider lost this job before.
 pub fn refusal_after_assignment(
     situation: &Situation<'_>,
     region: Option<&Region>,
     assurance: Assurance,
 ) -> Option<Refusal> {
     provider_refusal(situation, region, assurance, false)
+}
+
+fn was_lost(situation: &Situation<'_>, network: &NetworkName, provider: &ProviderName) -> bool {
+    situation.lost.iter().any(|(n, p)| n == network && p == provider)
 }
 
 fn provider_refusal(

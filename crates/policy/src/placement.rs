@@ -107,7 +107,17 @@ pub fn place(
 }
 
 /// The plan as text. One line per fact, so that two plans can be compared line by line:
-/// a head, one line per ranked offer with every term of its estimate, one line per refusal reason.
+///
+/// ```text
+/// placement ID of job ID, attempt N
+///   made      TIME: CAUSE
+///   replaces  ID                                                       (where it has a parent)
+///   offers    N admissible, N refused, catalogue version N
+///    1. NETWORK REFERENCE PROVIDER in REGION: total $T = SPAN (STARTUP to start) at $P/h is $COMPUTE + fees $FEES; hold $H; FIRMNESS BILLING
+///   refused   COUNT CODE                                               (in the order of `Refusal::ALL`)
+/// ```
+///
+/// A reference is the network's own text, so what is not printable ASCII in it is escaped.
 pub fn render(plan: &Placement) -> String {
     let mut out = String::new();
     let cause = match plan.cause {
@@ -147,12 +157,13 @@ fn ranked_line(ranked: &Ranked) -> String {
         Billing::Prepaid { span, refundable: false } => format!("prepaid {span}, no refund"),
     };
     let simulated = if offer.simulated { ", simulated" } else { "" };
+    let reference = offer.id.reference.escape_default();
     format!(
-        "{} {} {provider} in {region}: total ${} = {} at ${}/h is ${} + fees ${}; hold ${}; {} {billing}{simulated}",
+        "{} {reference} {provider} in {region}: total ${} = {} ({} to start) at ${}/h is ${} + fees ${}; hold ${}; {} {billing}{simulated}",
         offer.id.network,
-        offer.id.reference,
         estimate.total,
         estimate.span,
+        offer.startup,
         offer.price,
         estimate.compute,
         estimate.fees,
