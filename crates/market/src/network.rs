@@ -30,6 +30,8 @@ pub trait Network: Send + Sync {
     async fn prepare(&self, offer: &Offer, terms: &Terms) -> Result<Intent, Error>;
 
     /// Buys. May be repeated with the same intent and buys at most once per label; repeating after success is success.
+    /// Where `Capability::idempotency` is missing, the label is looked for before it is bought, so a repetition is safe
+    /// only once `Capability::visibility` has passed since the last try.
     ///
     /// # Errors
     /// `UnknownOutcome` means that only `observe` can tell. `NoCapacity`, `LostRace` and `Refused` with status

@@ -1,9 +1,15 @@
 //! Where the simulated networks run real agents.
 
+mod memory;
+mod process;
+
 use async_trait::async_trait;
 use domain::Label;
 
 use crate::Boot;
+
+pub use memory::MemoryMachine;
+pub use process::ProcessMachine;
 
 /// Starts, finds and kills agents. In the product each is a process; in a simulation it is in memory.
 #[async_trait]
@@ -17,6 +23,9 @@ pub trait Machine: Send + Sync {
 
     /// Ends the agent and all it started. Success when it is already gone.
     async fn kill(&self, label: &Label, machine: MachineRef) -> Result<(), MachineError>;
+
+    /// Removes what a dead agent left. Success when there is nothing.
+    async fn forget(&self, label: &Label) -> Result<(), MachineError>;
 }
 
 /// Which process it was: ids are used again, so the start time belongs to the name.
@@ -34,6 +43,15 @@ pub enum MachineError {
     /// The agent could not be started.
     #[error("the agent for {label} could not be started")]
     Start {
+        /// For which lease.
+        label: Label,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// What a dead agent left could not be removed.
+    #[error("what the agent for {label} left could not be removed")]
+    Forget {
         /// For which lease.
         label: Label,
         /// Why.
