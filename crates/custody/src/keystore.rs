@@ -60,7 +60,7 @@ impl Keystore {
     /// Opens the keystore in `folder`; makes it, or keys it lacks, where they are missing.
     ///
     /// # Errors
-    /// `Open` when others can read it; nothing is changed then.
+    /// `Open` when others can read it, `Malformed` when a file does not hold its key; that file is never changed.
     pub fn open(folder: &Path, entropy: &dyn Entropy) -> Result<Self, KeystoreError> {
         let failed = |source| KeystoreError::File { path: folder.to_owned(), source };
         fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
@@ -81,12 +81,12 @@ impl Keystore {
             Ok(Zeroizing::new(Secret::mint(entropy).expose().as_bytes().to_vec()))
         })?;
         let rows: [u8; 32] = rows.as_slice().try_into().map_err(|_| malformed("rows.key"))?;
-        let token = String::from_utf8(token.to_vec()).map_err(|_| malformed("api-token"))?;
+        let token = token_text(&token).ok_or_else(|| malformed("api-token"))?;
         Ok(Self {
             receipts: LocalSigner::from_seed(&seed).map_err(|_| malformed("receipts.key"))?,
             customer: InstanceKey::from_bytes(&customer).ok_or_else(|| malformed("customer.key"))?,
             rows: DataKey::from_bytes(rows),
-            api_token: Secret::new(token.trim().to_owned()),
+            api_token: token,
             tls: identity(folder)?,
             folder: folder.to_owned(),
         })
@@ -123,6 +123,13 @@ impl Keystore {
     }
 }
 
+/// A token is what [`Secret::mint`] makes. Anything shorter could be guessed, and an empty one is held by everybody.
+fn token_text(bytes: &[u8]) -> Option<Secret> {
+    let text = std::str::from_utf8(bytes).ok()?.trim();
+    let whole = text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    whole.then(|| Secret::new(text.to_owned()))
+}
+
 /// Certificate and key belong together, so they stand in one file: the certificate's length as four bytes, both in DER.
 fn identity(folder: &Path) -> Result<ServerIdentity, KeystoreError> {
     const NAME: &str = "tls.key";
@@ -136,7 +143,9 @@ fn identity(folder: &Path) -> Result<ServerIdentity, KeystoreError> {
     let (len, rest) = bytes.split_first_chunk::<4>().ok_or_else(malformed)?;
     let len = usize::try_from(u32::from_be_bytes(*len)).map_err(|_| malformed())?;
     let (certificate, key) = rest.split_at_checked(len).ok_or_else(malformed)?;
-    Ok(ServerIdentity::from_parts(certificate.to_vec(), Zeroizing::new(key.to_vec())))
+    let identity = ServerIdentity::from_parts(certificate.to_vec(), Zeroizing::new(key.to_vec()));
+    identity.server_config().map_err(|_| malformed())?;
+    Ok(identity)
 }
 
 /// Reads a key file, or makes it: written under another name, flushed, then linked into place, so that it is there
@@ -148,6 +157,9 @@ fn key_file(
 ) -> Result<Zeroizing<Vec<u8>>, KeystoreError> {
     let path = folder.join(name);
     let failed = |source| KeystoreError::File { path: path.clone(), source };
+    // Left by a start that died while it made this key.
+    let temporary = folder.join(format!(".{name}.new"));
+    let _ = fs::remove_file(&temporary);
     match File::open(&path) {
         Ok(file) => {
             if file.metadata().map_err(failed)?.permissions().mode() & 0o077 != 0 {
@@ -159,8 +171,6 @@ fn key_file(
         }
         Err(e) if e.kind() == io::ErrorKind::NotFound => {
             let bytes = make()?;
-            let temporary = folder.join(format!(".{name}.new"));
-            let _ = fs::remove_file(&temporary);
             let mut file =
                 File::options().write(true).create_new(true).mode(0o600).open(&temporary).map_err(failed)?;
             file.set_permissions(Permissions::from_mode(0o600)).map_err(failed)?;
@@ -188,11 +198,53 @@ mod tests {
         let again = Keystore::open(&folder, &OsEntropy).unwrap();
         assert_eq!(first.receipts().public_key(), again.receipts().public_key());
         assert_eq!(first.customer().public(), again.customer().public());
+        assert_eq!(first.rows().bytes(), again.rows().bytes());
         assert_eq!(first.tls().pin(), again.tls().pin());
         assert!(first.api_token().matches(again.api_token().expose()));
-        for entry in fs::read_dir(&folder).unwrap() {
-            assert_eq!(entry.unwrap().metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(fs::metadata(&folder).unwrap().permissions().mode() & 0o777, 0o700);
+        let mut names: Vec<_> = fs::read_dir(&folder)
+            .unwrap()
+            .map(|entry| {
+                let entry = entry.unwrap();
+                assert_eq!(entry.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+                entry.file_name().into_string().unwrap()
+            })
+            .collect();
+        names.sort();
+        assert_eq!(names, KEY_FILES);
+    }
+
+    const KEY_FILES: [&str; 5] = ["api-token", "customer.key", "receipts.key", "rows.key", "tls.key"];
+
+    // An empty token above all: a request with an empty one would be let in.
+    #[test]
+    fn a_damaged_key_is_refused_by_name_and_left_as_it_is() {
+        for name in KEY_FILES {
+            let dir = tempfile::tempdir().unwrap();
+            let folder = dir.path().join("keys");
+            drop(Keystore::open(&folder, &OsEntropy).unwrap());
+            let whole = fs::read(folder.join(name)).unwrap();
+            for damaged in [&whole[..whole.len() - 1], b"", b"\n", &[0xff; 33]] {
+                fs::write(folder.join(name), damaged).unwrap();
+                let refused = Keystore::open(&folder, &OsEntropy).err();
+                assert!(
+                    matches!(&refused, Some(KeystoreError::Malformed { path }) if path.ends_with(name)),
+                    "{name}: {damaged:?}: {refused:?}"
+                );
+                assert_eq!(fs::read(folder.join(name)).unwrap(), damaged);
+            }
         }
+    }
+
+    #[test]
+    fn a_start_that_died_while_a_key_was_made_leaves_no_second_copy() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("keys");
+        let first = Keystore::open(&folder, &OsEntropy).unwrap();
+        fs::hard_link(folder.join("rows.key"), folder.join(".rows.key.new")).unwrap();
+        let again = Keystore::open(&folder, &OsEntropy).unwrap();
+        assert_eq!(first.rows().bytes(), again.rows().bytes());
+        assert!(!folder.join(".rows.key.new").exists());
     }
 
     #[test]
@@ -200,9 +252,15 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let folder = dir.path().join("keys");
         drop(Keystore::open(&folder, &OsEntropy).unwrap());
-        fs::set_permissions(folder.join("rows.key"), Permissions::from_mode(0o644)).unwrap();
-        let refused = Keystore::open(&folder, &OsEntropy).err().unwrap();
-        assert!(refused.to_string().contains("chmod 600"), "{refused}");
+        for name in KEY_FILES {
+            fs::set_permissions(folder.join(name), Permissions::from_mode(0o640)).unwrap();
+            let refused = Keystore::open(&folder, &OsEntropy).err().unwrap().to_string();
+            assert!(refused.contains(&format!("`chmod 600 {}`", folder.join(name).display())), "{refused}");
+            fs::set_permissions(folder.join(name), Permissions::from_mode(0o600)).unwrap();
+        }
+        fs::set_permissions(&folder, Permissions::from_mode(0o750)).unwrap();
+        let refused = Keystore::open(&folder, &OsEntropy).err().unwrap().to_string();
+        assert!(refused.contains(&format!("`chmod 700 {}`", folder.display())), "{refused}");
     }
 
     #[test]

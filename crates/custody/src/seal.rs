@@ -67,15 +67,15 @@ pub enum SealError {
     /// It does not begin like a sealed object of this version.
     #[error("this is not a sealed object of version {VERSION}")]
     Header,
-    /// A chunk does not verify: wrong key, wrong context, or changed bytes.
+    /// A chunk does not verify: wrong key, wrong context, or changed, added or missing bytes.
     #[error(
-        "chunk {chunk} does not verify: the key or the context is another one, or the bytes were changed"
+        "chunk {chunk} does not verify: the key or the context is another one, or bytes were changed, added or cut off"
     )]
     Chunk {
         /// Counted from 0.
         chunk: u32,
     },
-    /// The object ends before its last chunk.
+    /// The object ends between two chunks, before its last one.
     #[error("the sealed object is cut short")]
     Truncated,
     /// More than 2^32 chunks of 64 KiB.
@@ -112,6 +112,11 @@ impl Stream {
         nonce[PREFIX..11].copy_from_slice(&self.counter.to_be_bytes());
         nonce[11] = u8::from(last);
         Nonce::assume_unique_for_key(nonce)
+    }
+
+    /// Whether this chunk was sealed as one that others follow.
+    fn has_successor(&self, mut chunk: Zeroizing<Vec<u8>>) -> bool {
+        self.cipher.open_in_place(self.nonce(false), Aad::from(&self.context), &mut chunk).is_ok()
     }
 
     fn advance(&mut self) -> Result<(), SealError> {
@@ -171,7 +176,8 @@ pub fn seal(
 }
 
 /// Opens a sealed object. Chunks are written as they verify, so on an error the output holds a genuine beginning and
-/// must be thrown away: write to a temporary place and keep it only after `Ok`. Returns the bytes written.
+/// must be thrown away: that the rest is missing shows only at the end. Write to a temporary place and keep it only after
+/// `Ok`. Returns the bytes written.
 ///
 /// # Errors
 /// `Header`, `Chunk` or `Truncated` when it is not what was sealed under this key and context.
@@ -200,15 +206,15 @@ pub fn open(
             fill(input, &mut next, CHUNK + TAG)?;
         }
         let last = next.is_empty();
-        let (chunk, whole) = (stream.counter, buffer.len() == CHUNK + TAG);
+        // A failed opening spoils the buffer, and only a whole chunk can be one after which the rest is missing.
+        let copy = (last && buffer.len() == CHUNK + TAG).then(|| Zeroizing::new(buffer.clone()));
         let plain =
             match stream.cipher.open_in_place(stream.nonce(last), Aad::from(&stream.context), &mut buffer) {
                 Ok(plain) => plain,
-                // A whole chunk that was not sealed as the last one means that the rest is missing.
-                Err(_) if last && chunk > 0 && whole => {
+                Err(_) if copy.is_some_and(|copy| stream.has_successor(copy)) => {
                     return Err(SealError::Truncated);
                 }
-                Err(_) => return Err(SealError::Chunk { chunk }),
+                Err(_) => return Err(SealError::Chunk { chunk: stream.counter }),
             };
         output.write_all(plain)?;
         written += plain.len() as u64;
@@ -289,13 +295,78 @@ mod tests {
         let plain = vec![7u8; 3 * CHUNK];
         let sealed = seal_bytes(&plain, &key, b"", &OsEntropy).unwrap();
         let chunk = |n: usize| HEADER + n * (CHUNK + TAG)..HEADER + (n + 1) * (CHUNK + TAG);
-        let without_last = &sealed[..chunk(1).end];
-        assert!(matches!(open_bytes(without_last, &key, b""), Err(SealError::Truncated)));
+        for kept in 1..3 {
+            let cut = &sealed[..HEADER + kept * (CHUNK + TAG)];
+            assert!(matches!(open_bytes(cut, &key, b""), Err(SealError::Truncated)), "{kept} chunks kept");
+        }
+        let mut extended = sealed.clone();
+        extended.extend_from_slice(&sealed[chunk(2)]);
+        assert!(matches!(open_bytes(&extended, &key, b""), Err(SealError::Chunk { chunk: 2 })));
+        let mut changed = sealed.clone();
+        changed[chunk(2).start] ^= 1;
+        assert!(matches!(open_bytes(&changed, &key, b""), Err(SealError::Chunk { chunk: 2 })));
         let mut swapped = sealed.clone();
         let first = sealed[chunk(0)].to_vec();
         swapped[chunk(0)].copy_from_slice(&sealed[chunk(1)]);
         swapped[chunk(1)].copy_from_slice(&first);
         assert!(matches!(open_bytes(&swapped, &key, b""), Err(SealError::Chunk { chunk: 0 })));
+    }
+
+    #[test]
+    fn no_byte_of_a_chunk_that_does_not_verify_is_released() {
+        let key = key();
+        let plain: Vec<u8> = (0..3 * CHUNK).map(|n| (n % 251) as u8).collect();
+        let mut sealed = seal_bytes(&plain, &key, b"", &OsEntropy).unwrap();
+        sealed[HEADER + 2 * (CHUNK + TAG) - 1] ^= 1;
+        let mut released = Vec::new();
+        let refused = open(&mut &sealed[..], &mut released, &key, b"");
+        assert!(matches!(refused, Err(SealError::Chunk { chunk: 1 })));
+        assert_eq!(released, plain[..CHUNK]);
+    }
+
+    /// A source of `left` bytes that hands out few at a time and remembers how much was taken.
+    struct Trickle<'a> {
+        left: usize,
+        taken: &'a std::cell::Cell<usize>,
+    }
+
+    impl Read for Trickle<'_> {
+        fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+            let n = out.len().min(self.left).min(1000);
+            out[..n].fill(9);
+            self.left -= n;
+            self.taken.set(self.taken.get() + n);
+            Ok(n)
+        }
+    }
+
+    /// Fails when more than two chunks are held back.
+    struct Watch<'a> {
+        written: usize,
+        taken: &'a std::cell::Cell<usize>,
+    }
+
+    impl Write for Watch<'_> {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            assert!(self.taken.get() <= self.written + 2 * (CHUNK + TAG));
+            self.written += bytes.len();
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_long_slow_stream_is_sealed_in_bounded_memory() {
+        let taken = std::cell::Cell::new(0);
+        let len = 5 * CHUNK + 7;
+        let (mut input, mut output) =
+            (Trickle { left: len, taken: &taken }, Watch { written: 0, taken: &taken });
+        let sizes = seal(&mut input, &mut output, &key(), b"", &OsEntropy).unwrap();
+        assert_eq!((sizes.plain_bytes, sizes.sealed_bytes), (len as u64, sealed_len(len as u64)));
+        assert_eq!(sizes.sealed_bytes, output.written as u64);
     }
 
     proptest! {

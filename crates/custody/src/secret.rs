@@ -4,6 +4,7 @@ use std::fmt;
 
 use domain::Entropy;
 use ring::digest as sha;
+use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 /// A text that only its owner may know. Printed as `***`, compared in constant time, wiped when dropped.
@@ -31,8 +32,8 @@ impl Secret {
     /// Whether `other` is the same text, in time that does not depend on where they differ.
     pub fn matches(&self, other: &str) -> bool {
         let hash = |text: &str| sha::digest(&sha::SHA256, text.as_bytes());
-        // Equal hashes mean equal texts; their comparison tells nothing of the texts.
-        hash(&self.0).as_ref() == hash(other).as_ref()
+        // Hashes are equally long whatever the texts are.
+        hash(&self.0).as_ref().ct_eq(hash(other).as_ref()).into()
     }
 }
 
@@ -77,4 +78,16 @@ pub fn digest(bytes: &[u8]) -> String {
     let mut digest = Digest::default();
     digest.update(bytes);
     digest.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // Both values were computed with another implementation of SHA-256: rows in a database are found by them.
+    #[test]
+    fn hashes_stay_what_they_are() {
+        assert_eq!(digest(b"abc"), "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        assert_eq!(token_hash("abc"), "0d9fe002b24bc0cceac4588e75f67c8e6db82503c62506ed5de8f814c5d94dd9");
+    }
 }

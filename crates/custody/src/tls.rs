@@ -8,6 +8,7 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::{CryptoProvider, ring as provider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, ServerConfig, SignatureScheme};
+use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 /// SHA-256 of a certificate's DER.
@@ -37,7 +38,8 @@ pub struct ServerIdentity {
 }
 
 impl ServerIdentity {
-    /// A fresh self-signed certificate for loopback names.
+    /// A fresh self-signed certificate for loopback names. Its key comes from the operating system's random bytes, the
+    /// only source that the library takes.
     ///
     /// # Errors
     /// The library could not make it.
@@ -117,10 +119,10 @@ impl ServerCertVerifier for Pinned {
         _ocsp_response: &[u8],
         _now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        if CertificatePin::of(end_entity) == self.pin {
+        if CertificatePin::of(end_entity).0.ct_eq(&self.pin.0).into() {
             Ok(ServerCertVerified::assertion())
         } else {
-            Err(rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer))
+            Err(rustls::Error::InvalidCertificate(rustls::CertificateError::ApplicationVerificationFailure))
         }
     }
 
@@ -175,32 +177,62 @@ mod tests {
     use std::io::{Read, Write};
     use std::net::{TcpListener, TcpStream};
 
-    fn exchange(pin: CertificatePin, server: &ServerIdentity) -> std::io::Result<[u8; 2]> {
+    /// What a client with this pin reads from the server, or why it refused.
+    fn exchange(pin: CertificatePin, server: ServerConfig) -> Result<[u8; 2], rustls::Error> {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let config = Arc::new(server.server_config().unwrap());
         let serving = std::thread::spawn(move || {
             let (mut socket, _) = listener.accept().unwrap();
-            let mut tls = rustls::ServerConnection::new(config).unwrap();
+            let mut tls = rustls::ServerConnection::new(Arc::new(server)).unwrap();
             let mut stream = rustls::Stream::new(&mut tls, &mut socket);
             let _ = stream.write_all(b"ok");
             let _ = stream.flush();
         });
         let mut socket = TcpStream::connect(address).unwrap();
-        let name = ServerName::try_from("localhost").unwrap();
+        let name = ServerName::try_from("agents.invalid").unwrap();
         let config = Arc::new(pinned_client_config(pin).unwrap());
         let mut tls = rustls::ClientConnection::new(config, name).unwrap();
         let mut got = [0; 2];
         let read = rustls::Stream::new(&mut tls, &mut socket).read_exact(&mut got);
         drop(socket);
         serving.join().unwrap();
-        read.map(|()| got)
+        read.map(|()| got).map_err(|e| e.downcast::<rustls::Error>().unwrap())
     }
 
     #[test]
     fn the_pinned_certificate_is_trusted_and_no_other() {
         let (ours, theirs) = (ServerIdentity::mint().unwrap(), ServerIdentity::mint().unwrap());
-        assert_eq!(exchange(ours.pin(), &ours).unwrap(), *b"ok");
-        assert!(exchange(ours.pin(), &theirs).is_err());
+        assert_eq!(exchange(ours.pin(), ours.server_config().unwrap()), Ok(*b"ok"));
+        let refused = exchange(ours.pin(), theirs.server_config().unwrap());
+        let reason = rustls::CertificateError::ApplicationVerificationFailure;
+        assert_eq!(refused, Err(rustls::Error::InvalidCertificate(reason)));
+    }
+
+    // A certificate is public: whoever copies it must still fail for want of its key, in both versions of the protocol.
+    #[test]
+    fn the_pinned_certificate_without_its_key_is_refused() {
+        use rustls::sign::{CertifiedKey, SingleCertAndKey};
+        let (ours, theirs) = (ServerIdentity::mint().unwrap(), ServerIdentity::mint().unwrap());
+        for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
+            let their_key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(theirs.key.to_vec()));
+            let certified = CertifiedKey::new(
+                vec![CertificateDer::from(ours.certificate.clone())],
+                provider::sign::any_supported_type(&their_key).unwrap(),
+            );
+            let server = ServerConfig::builder_with_provider(Arc::new(provider::default_provider()))
+                .with_protocol_versions(&[version])
+                .unwrap()
+                .with_no_client_auth()
+                .with_cert_resolver(Arc::new(SingleCertAndKey::from(certified)));
+            let reason = rustls::CertificateError::BadSignature;
+            assert_eq!(exchange(ours.pin(), server), Err(rustls::Error::InvalidCertificate(reason)));
+        }
+    }
+
+    #[test]
+    fn a_pin_survives_being_written_down() {
+        let pin = ServerIdentity::mint().unwrap().pin();
+        assert_eq!(pin.to_string().parse(), Ok(pin));
+        assert_eq!("00ff".parse::<CertificatePin>(), Err(PinError));
     }
 }

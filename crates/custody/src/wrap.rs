@@ -163,6 +163,52 @@ mod tests {
         assert!(alice.unwrap_key(&wrapped[..10], b"purpose").is_err());
     }
 
+    /// Hands out fixed bytes, as a test vector needs them.
+    struct Fixed(Vec<u8>);
+
+    impl Entropy for Fixed {
+        fn fill(&self, out: &mut [u8]) {
+            out.copy_from_slice(&self.0);
+        }
+    }
+
+    // The vector of RFC 9180's official set with mode 0, kem_id 32, kdf_id 1 and aead_id 2. Its own plaintexts are bound to
+    // associated data that we do not use, so our data key is checked under its `key` and `base_nonce` with another AEAD.
+    #[test]
+    fn wrapping_follows_the_official_vector_of_this_suite() {
+        use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+        let bytes = |text: &str| hex::decode(text).unwrap();
+        let info = bytes("4f6465206f6e2061204772656369616e2055726e");
+        let ikm_r = bytes("dac33b0e9db1b59dbbea58d59a14e7b5896e9bdf98fad6891e99d1686492b9ee");
+        let ikm_e = bytes("2cd7c601cefb3d42a62b04b7a9041494c06c7843818e0ce28a8f704ae7ab20f9");
+        let sk_r = bytes("497b4502664cfea5d5af0b39934dac72242a74f8480451e1aee7d6a53320333d");
+        let pk_r = "430f4b9859665145a6b1ba274024487bd66f03a2dd577d7753c68d7d7d00c00c";
+        let enc = bytes("6c93e09869df3402d7bf231bf540fadd35cd56be14f97178f0954db94b7fc256");
+        let key = bytes("f50b0609186798729ed0564b36ef2ef8044f1f9d05636874d1f46c819c7a669f");
+        let base_nonce: [u8; 12] = bytes("151d9929e2449747889bc923").try_into().unwrap();
+
+        let recipient = InstanceKey::mint(&Fixed(ikm_r));
+        assert_eq!(recipient.public().to_string(), pk_r);
+        // The library keeps the scalar clamped, so the private keys are compared by what they do.
+        let recipient = InstanceKey::from_bytes(&sk_r).unwrap();
+        assert_eq!(recipient.public().to_string(), pk_r);
+
+        let data_key = DataKey::mint(&OsEntropy);
+        let mut expected = data_key.bytes().to_vec();
+        LessSafeKey::new(UnboundKey::new(&AES_256_GCM, &key).unwrap())
+            .seal_in_place_append_tag(Nonce::assume_unique_for_key(base_nonce), Aad::empty(), &mut expected)
+            .unwrap();
+        let expected = [enc, expected].concat();
+        assert_eq!(wrap(&data_key, &recipient.public(), &info, &Fixed(ikm_e)).unwrap(), expected);
+        assert_eq!(recipient.unwrap_key(&expected, &info).unwrap().bytes(), data_key.bytes());
+    }
+
+    #[test]
+    fn nothing_is_wrapped_to_a_point_that_shares_no_secret() {
+        let key = DataKey::mint(&OsEntropy);
+        assert_eq!(wrap(&key, &PublicKey([0; KEY]), b"", &OsEntropy), Err(WrapError::Wrap));
+    }
+
     #[test]
     fn a_key_comes_back_from_its_bytes() {
         let key = InstanceKey::mint(&OsEntropy);
