@@ -1,1 +1,12 @@
-//! agent
+#![doc = include_str!("../README.md")]
+
+mod client;
+mod logs;
+mod process;
+mod run;
+pub mod sandbox;
+mod upload;
+mod work;
+
+pub use process::agent_main;
+pub use run::POINTS;

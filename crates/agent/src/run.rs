@@ -1,0 +1,409 @@
+//! The life of an agent: connect, fetch, run, save, finish.
+
+use std::cell::Cell;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use custody::{InstanceKey, OsEntropy, PublicKey};
+use domain::{FailReason, Interrupted, Probe};
+use tokio::sync::watch;
+use wire::agent::{
+    BootDoc, Bundle, Finish, FinishResult, Heartbeat, Hello, Orders, PROTOCOL, SandboxKind, Welcome,
+    checkpoint_context, outputs_context,
+};
+
+use crate::client::{Client, ClientError};
+use crate::logs::Logs;
+use crate::sandbox::{self, Exit, Limits, Mode, Running, SandboxError, SandboxSpec};
+use crate::upload::{ObjectError, fetch, send};
+use crate::work::{Work, new_states, unpack};
+
+/// Every point that a [`Probe`] is told of. An agent killed at any of them loses only work since its last checkpoint.
+pub const POINTS: &[&str] = &[
+    "agent.hello.before",
+    "agent.inputs.opened",
+    "agent.workload.started",
+    "agent.checkpoint.uploaded",
+    "agent.outputs.before",
+    "agent.finish.before",
+    "agent.finish.after",
+];
+
+const FIRST_PATIENCE: Duration = Duration::from_secs(600);
+const SCAN_EVERY: Duration = Duration::from_millis(20);
+const DISK_EVERY: Duration = Duration::from_secs(1);
+const PIDS_MAX: u64 = 512;
+const OPEN_FILES_MAX: u64 = 4096;
+/// Users of workloads, when the agent is root: above every ordinary account.
+const UID_FIRST: u32 = 100_000;
+const MIB: u64 = 1024 * 1024;
+
+/// The agent cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum AgentError {
+    #[error("the control plane could not be served")]
+    Client(#[from] ClientError),
+    #[error("an object could not be moved")]
+    Object(#[from] ObjectError),
+    #[error("the workload could not be fenced")]
+    Sandbox(#[from] SandboxError),
+    #[error("the agent's folder could not be used")]
+    Io(#[from] std::io::Error),
+    #[error(transparent)]
+    Interrupted(#[from] Interrupted),
+}
+
+/// Why the workload was stopped.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    Exited(Exit),
+    Stopped,
+    OutOfDisk,
+    Over,
+}
+
+struct Agent {
+    boot: BootDoc,
+    client: Client,
+    key: InstanceKey,
+    exe: PathBuf,
+    work: Work,
+    mode: Mode,
+    probe: Arc<dyn Probe>,
+}
+
+/// What runs beside the workload shares this.
+struct Shared {
+    welcome: Welcome,
+    customer: PublicKey,
+    done: Cell<u32>,
+    orders: watch::Sender<Orders>,
+}
+
+/// Runs one execution to its end. `Ok` when the control plane knows how it ended or has given it up.
+pub(crate) async fn run(
+    boot: BootDoc,
+    dir: &Path,
+    exe: PathBuf,
+    probe: Arc<dyn Probe>,
+) -> Result<(), AgentError> {
+    let root = rustix::process::geteuid().is_root();
+    // Root may always make namespaces where the kernel has them; anyone else has to try.
+    let support = if root {
+        sandbox::Support { namespaces: true, landlock: true, cgroup: None, root }
+    } else {
+        sandbox::probe(&exe)
+    };
+    let agent = Agent {
+        client: Client::new(&boot, FIRST_PATIENCE)?,
+        boot,
+        key: InstanceKey::mint(&OsEntropy),
+        exe,
+        work: Work::make(dir.join("work"))?,
+        mode: support.mode()?,
+        probe,
+    };
+    let lived = agent.live().await;
+    agent.work.clear();
+    match lived {
+        Err(
+            AgentError::Client(ClientError::Over)
+            | AgentError::Object(ObjectError::Client(ClientError::Over)),
+        ) => Ok(()),
+        Err(AgentError::Interrupted(point)) => Err(point.into()),
+        Err(error) => agent.give_up(&error).await,
+        Ok(()) => Ok(()),
+    }
+}
+
+impl Agent {
+    async fn live(&self) -> Result<(), AgentError> {
+        self.probe.reached("agent.hello.before")?;
+        let sandbox = match self.mode {
+            Mode::Namespaces => SandboxKind::Namespaces,
+            Mode::Landlock => SandboxKind::Landlock,
+        };
+        let hello = Hello { protocol: PROTOCOL, instance_key: self.key.public().to_string(), sandbox };
+        let welcome: Welcome = self.client.post("hello", &hello).await?;
+        let client = self.client.with_give_up(Duration::from_millis(welcome.give_up_ms));
+        let customer = welcome
+            .customer_key
+            .parse()
+            .map_err(|_| ClientError::Refused("the customer's key is malformed".to_owned()))?;
+        let shared = Rc::new(Shared {
+            done: Cell::new(welcome.from_segment),
+            orders: watch::Sender::new(Orders::Continue),
+            customer,
+            welcome,
+        });
+        let beats = tokio::task::spawn_local(heartbeats(client.clone(), Rc::clone(&shared)));
+        let finished = self.work_through(&client, &shared).await;
+        beats.abort();
+        finished
+    }
+
+    async fn work_through(&self, client: &Client, shared: &Rc<Shared>) -> Result<(), AgentError> {
+        let bundle = match self.inputs(client, shared).await {
+            Ok(bundle) => bundle,
+            Err(AgentError::Object(ObjectError::Seal(error))) => {
+                tracing::error!(%error, "the inputs do not open");
+                return self.finish(client, shared, failed(FailReason::BadInputs)).await;
+            }
+            Err(error) => return Err(error),
+        };
+        self.probe.reached("agent.inputs.opened")?;
+        let logs = Logs::new(shared.welcome.log_bytes_max);
+        let sending = {
+            let (logs, client) = (logs.clone(), client.clone());
+            tokio::task::spawn_local(async move { logs.send(&client).await })
+        };
+        let verdict = self.workload(client, shared, &bundle, &logs).await;
+        let result = match verdict? {
+            Verdict::Over => {
+                sending.abort();
+                return Ok(());
+            }
+            Verdict::Exited(Exit::Code(0)) => FinishResult::Completed,
+            Verdict::Exited(Exit::Code(n)) => failed(FailReason::ExitCode(n)),
+            Verdict::Exited(Exit::Signal(n)) => failed(FailReason::Signal(n)),
+            Verdict::Exited(Exit::OutOfMemory) => failed(FailReason::OutOfMemory),
+            Verdict::Exited(Exit::NotStarted) => {
+                FinishResult::GaveUp { why: "the sandbox could not be set up on this machine".to_owned() }
+            }
+            Verdict::OutOfDisk => failed(FailReason::OutOfDisk),
+            Verdict::Stopped => FinishResult::Stopped,
+        };
+        tokio::select! {
+            () = logs.flushed() => {}
+            ended = sending => if let Ok(Err(error)) = ended { return Err(error.into()) },
+        }
+        if result == FinishResult::Completed && bundle.outputs_path.is_some() {
+            self.probe.reached("agent.outputs.before")?;
+            let context = outputs_context(self.boot.execution);
+            let source = (self.work.path("outputs"), "outputs".to_owned());
+            send(client, "outputs", source, context, shared.customer, &self.work.path("seal")).await?;
+        }
+        self.finish(client, shared, result).await
+    }
+
+    async fn inputs(&self, client: &Client, shared: &Shared) -> Result<Bundle, AgentError> {
+        let seal_dir = self.work.path("seal");
+        let bundle = fetch(client, &shared.welcome.bundle, &self.key, &seal_dir).await?;
+        let bundle: Bundle =
+            serde_json::from_reader(std::io::BufReader::new(bundle)).map_err(std::io::Error::from)?;
+        let bytes_max = bundle.disk_mib * MIB;
+        if let Some(inputs) = &shared.welcome.inputs {
+            let mut tar = fetch(client, inputs, &self.key, &seal_dir).await?;
+            unpack(&mut tar, &self.work.root, bytes_max)?;
+        }
+        if let Some(checkpoint) = &shared.welcome.checkpoint {
+            let mut tar = fetch(client, checkpoint, &self.key, &seal_dir).await?;
+            unpack(&mut tar, &self.work.path("checkpoint"), bytes_max)?;
+        }
+        Ok(bundle)
+    }
+
+    /// Runs `setup`, then `run`, saving states meanwhile.
+    async fn workload(
+        &self,
+        client: &Client,
+        shared: &Rc<Shared>,
+        bundle: &Bundle,
+        logs: &Logs,
+    ) -> Result<Verdict, AgentError> {
+        let uid = rustix::process::geteuid().is_root().then(|| UID_FIRST + std::process::id() % 1_000_000);
+        if let Some(uid) = uid {
+            self.work.give_to(uid)?;
+        }
+        for command in bundle.setup.iter().chain([&bundle.run]) {
+            let mut running = sandbox::spawn(&self.spec(shared, bundle, command, uid)?)?;
+            self.probe.reached("agent.workload.started")?;
+            let (out, err) = running.output();
+            let readers = [out.map(|pipe| follow(logs, pipe)), err.map(|pipe| follow(logs, pipe))];
+            let verdict = self.watch(client, shared, bundle, &mut running).await;
+            running.kill();
+            for reader in readers.into_iter().flatten() {
+                // The pipes end with the processes; a reader that was aborted has nothing more to say.
+                let _ = reader.await;
+            }
+            match verdict? {
+                Verdict::Exited(Exit::Code(0)) => {}
+                other => return Ok(other),
+            }
+        }
+        Ok(Verdict::Exited(Exit::Code(0)))
+    }
+
+    async fn watch(
+        &self,
+        client: &Client,
+        shared: &Rc<Shared>,
+        bundle: &Bundle,
+        running: &mut Running,
+    ) -> Result<Verdict, AgentError> {
+        let mut scan = tokio::time::interval(SCAN_EVERY);
+        let mut disk = tokio::time::interval(DISK_EVERY);
+        let mut orders = shared.orders.subscribe();
+        loop {
+            if *orders.borrow() == Orders::Stop {
+                return Ok(Verdict::Over);
+            }
+            tokio::select! {
+                exit = running.wait() => {
+                    let exit = exit?;
+                    self.save_states(client, shared).await?;
+                    return Ok(Verdict::Exited(exit));
+                }
+                _ = orders.changed() => {}
+                _ = scan.tick() => {
+                    let before = shared.done.get();
+                    self.save_states(client, shared).await?;
+                    let stop = *orders.borrow() == Orders::StopAtCheckpoint;
+                    if stop && (bundle.checkpoint_path.is_none() || shared.done.get() > before) {
+                        return Ok(Verdict::Stopped);
+                    }
+                }
+                _ = disk.tick() => {
+                    let max = bundle.disk_mib * MIB;
+                    if sandbox::disk_usage(&self.work.root, max) > max {
+                        return Ok(Verdict::OutOfDisk);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Uploads new states in order, and drops local ones that are no longer needed.
+    async fn save_states(&self, client: &Client, shared: &Shared) -> Result<(), AgentError> {
+        let folder = self.work.path("checkpoint");
+        for state in new_states(&folder, shared.done.get()) {
+            let context = checkpoint_context(self.boot.execution, state);
+            let source = (folder.join(state.to_string()), state.to_string());
+            let to = format!("checkpoints/{state}");
+            send(client, &to, source, context, shared.customer, &self.work.path("seal")).await?;
+            let before = shared.done.replace(state);
+            self.probe.reached("agent.checkpoint.uploaded")?;
+            let old = folder.join(before.to_string());
+            // The workload goes on from its newest state; an older one is only in the way.
+            let _ = if old.is_dir() { std::fs::remove_dir_all(old) } else { std::fs::remove_file(old) };
+        }
+        Ok(())
+    }
+
+    fn spec(
+        &self,
+        shared: &Shared,
+        bundle: &Bundle,
+        command: &str,
+        uid: Option<u32>,
+    ) -> Result<SandboxSpec, AgentError> {
+        let binds = self.work.binds(bundle, self.mode)?;
+        let shown = |name: &str| {
+            let bind = binds.iter().find(|bind| bind.host == self.work.path(name))?;
+            Some(if self.mode == Mode::Namespaces { bind.inside.clone() } else { bind.host.clone() })
+        };
+        let workdir = shown("workdir").unwrap_or_else(|| PathBuf::from("/"));
+        let mut env = bundle.env.clone();
+        let mut set = |name: &str, value: String| env.insert(name.to_owned(), value);
+        let own_bin = match self.mode {
+            Mode::Namespaces => PathBuf::from("/opt/waag/bin"),
+            Mode::Landlock => self.own_bin()?,
+        };
+        set("PATH", format!("{}:/usr/local/bin:/usr/bin:/bin", own_bin.display()));
+        set("HOME", workdir.display().to_string());
+        set("TMPDIR", shown("tmp").unwrap_or_else(|| PathBuf::from("/tmp")).display().to_string());
+        set("WAAG_SEGMENTS", shared.welcome.segments.to_string());
+        set("WAAG_SEGMENT_FROM", shared.done.get().to_string());
+        set("WAAG_SEGMENT_TO", shared.welcome.segments.to_string());
+        if let Some(path) = shown("checkpoint") {
+            set("WAAG_CHECKPOINT_DIR", path.display().to_string());
+        }
+        if let Some(path) = shown("outputs") {
+            set("WAAG_OUTPUT_DIR", path.display().to_string());
+        }
+        Ok(SandboxSpec {
+            command: command.to_owned(),
+            env,
+            workdir,
+            binds,
+            executable: self.exe.clone(),
+            root: self.work.path("newroot"),
+            network: bundle.network,
+            limits: Limits {
+                cpus_milli: bundle.cpus_milli,
+                memory_bytes: bundle.memory_mib * MIB,
+                pids: PIDS_MAX,
+                disk_bytes: bundle.disk_mib * MIB,
+                open_files: OPEN_FILES_MAX,
+            },
+            mode: self.mode,
+            uid,
+        })
+    }
+
+    fn own_bin(&self) -> std::io::Result<PathBuf> {
+        let bin = self.work.path("bin");
+        match std::os::unix::fs::symlink(&self.exe, bin.join("waag")) {
+            Err(e) if e.kind() != std::io::ErrorKind::AlreadyExists => Err(e),
+            _ => Ok(bin),
+        }
+    }
+
+    async fn finish(&self, client: &Client, shared: &Shared, result: FinishResult) -> Result<(), AgentError> {
+        self.probe.reached("agent.finish.before")?;
+        let finish = Finish { result, segments_done: shared.done.get() };
+        let _: Orders = client.post("finish", &finish).await?;
+        self.probe.reached("agent.finish.after")?;
+        Ok(())
+    }
+
+    /// Says why, so that the job goes on elsewhere without waiting for silence.
+    async fn give_up(&self, error: &AgentError) -> Result<(), AgentError> {
+        tracing::error!(error = %chain(error), "the agent gives up");
+        let finish = Finish { result: FinishResult::GaveUp { why: chain(error) }, segments_done: 0 };
+        let client = self.client.with_give_up(Duration::from_secs(10));
+        match client.post::<Orders>("finish", &finish).await {
+            Ok(_) | Err(ClientError::Over) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+fn failed(reason: FailReason) -> FinishResult {
+    FinishResult::Failed { reason: reason.code() }
+}
+
+fn follow(logs: &Logs, pipe: impl tokio::io::AsyncRead + Unpin + 'static) -> tokio::task::JoinHandle<()> {
+    let logs = logs.clone();
+    tokio::task::spawn_local(async move { logs.follow(pipe).await })
+}
+
+/// Sends heartbeats and passes on what is ordered; silence for too long, or the end of the execution, is an order to stop.
+async fn heartbeats(client: Client, shared: Rc<Shared>) {
+    let mut every = tokio::time::interval(Duration::from_millis(shared.welcome.heartbeat_ms.max(10)));
+    every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut seq = 0;
+    loop {
+        every.tick().await;
+        seq += 1;
+        let beat = Heartbeat { seq, segments_done: shared.done.get() };
+        let orders = client.post("heartbeat", &beat).await.unwrap_or(Orders::Stop);
+        shared.orders.send_if_modified(|now| std::mem::replace(now, orders) != orders);
+        if orders == Orders::Stop {
+            return;
+        }
+    }
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        text.push_str(": ");
+        text.push_str(&next.to_string());
+        cause = next.source();
+    }
+    text
+}
