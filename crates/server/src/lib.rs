@@ -1,1 +1,12 @@
-//! server
+#![doc = include_str!("../README.md")]
+
+mod agents;
+mod error;
+mod guard;
+mod serve;
+mod user;
+
+pub use agents::agent_api;
+pub use guard::Guard;
+pub use serve::{ServeError, serve_agents, serve_users};
+pub use user::{openapi, user_api};

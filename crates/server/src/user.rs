@@ -1,0 +1,311 @@
+//! The user API. Each handler calls the engine and nothing else.
+
+use std::io::Write as _;
+
+use axum::body::Body;
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{DefaultBodyLimit, FromRequest, Path, Query, Request, State};
+use axum::http::StatusCode;
+use axum::middleware::from_fn_with_state;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post, put};
+use axum::{Json, Router};
+use domain::JobId;
+use engine::{Engine, Submission};
+use futures::StreamExt;
+use serde::Deserialize;
+use tokio_util::io::ReaderStream;
+use utoipa::OpenApi;
+use wire::rest::{
+    AccountDoc, ErrorBody, ExplainDoc, HealthDoc, InputsDoc, JobDoc, JobsDoc, LogDoc, OffersDoc, PlanJob,
+    SubmitJob,
+};
+
+use crate::error::ApiError;
+use crate::guard::{Guard, admit};
+
+const JSON_BYTES_MAX: usize = 4 * 1024 * 1024;
+const INPUTS_BYTES_MAX: u64 = 16 * 1024 * 1024 * 1024;
+const JOBS_MAX: u32 = 1000;
+const JOBS_DEFAULT: u32 = 50;
+
+type Answer<T> = Result<Json<T>, ApiError>;
+
+/// The API as a document.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Waag",
+        description = "The user API of a Waag control plane. Every request needs the bearer token."
+    ),
+    paths(
+        job_submit,
+        job_list,
+        job_show,
+        job_remove,
+        job_cancel,
+        job_explain,
+        job_log,
+        job_outputs,
+        inputs_store,
+        offers_all,
+        offers_for,
+        account,
+        health
+    ),
+    components(schemas(ErrorBody))
+)]
+struct Api;
+
+/// The OpenAPI document, as indented JSON.
+pub fn openapi() -> String {
+    Api::openapi().to_pretty_json().unwrap_or_default()
+}
+
+/// The routes for people and their programs.
+pub fn user_api(engine: Engine, guard: Guard) -> Router {
+    let json = Router::new()
+        .route("/v1/jobs", post(job_submit).get(job_list))
+        .route("/v1/jobs/{job}", get(job_show).delete(job_remove))
+        .route("/v1/jobs/{job}/cancel", post(job_cancel))
+        .route("/v1/jobs/{job}/explain", get(job_explain))
+        .route("/v1/jobs/{job}/log", get(job_log))
+        .route("/v1/jobs/{job}/outputs", get(job_outputs))
+        .route("/v1/offers", get(offers_all).post(offers_for))
+        .route("/v1/account", get(account))
+        .route("/v1/health", get(health))
+        .route("/v1/openapi.json", get(async || openapi()))
+        .layer(DefaultBodyLimit::max(JSON_BYTES_MAX));
+    // Inputs are streamed to a file; the handler bounds them.
+    let inputs = Router::new().route("/v1/inputs", put(inputs_store)).layer(DefaultBodyLimit::disable());
+    json.merge(inputs)
+        .fallback(async || ApiError::not_found("such route"))
+        .method_not_allowed_fallback(async || {
+            let message = "this route does not know the method";
+            ApiError::new(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "method_not_allowed",
+                message,
+                "see /v1/openapi.json",
+            )
+        })
+        .layer(from_fn_with_state(guard, admit))
+        .with_state(engine)
+}
+
+/// JSON whose rejection is an `ErrorBody` like every other error.
+struct Doc<T>(T);
+
+impl<T, S> FromRequest<S> for Doc<T>
+where
+    Json<T>: FromRequest<S, Rejection = JsonRejection>,
+    S: Send + Sync,
+{
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        match Json::<T>::from_request(request, state).await {
+            Ok(Json(doc)) => Ok(Self(doc)),
+            Err(rejection) => {
+                let next = "see /v1/openapi.json for the shape of the body";
+                Err(ApiError::new(rejection.status(), "body_malformed", rejection.body_text(), next))
+            }
+        }
+    }
+}
+
+/// A job named by id, by the beginning of its id, or by its name where that is unique.
+async fn find(engine: &Engine, text: &str) -> Result<JobId, ApiError> {
+    if let Ok(id) = text.parse() {
+        return Ok(id);
+    }
+    match engine.job_find(text).await?.as_slice() {
+        [] => Err(ApiError::not_found(&format!("job {}", text.escape_default()))),
+        [one] => Ok(*one),
+        several => {
+            let ids: Vec<String> = several.iter().map(ToString::to_string).collect();
+            let message = format!("several jobs fit: {}", ids.join(", "));
+            Err(ApiError::new(
+                StatusCode::CONFLICT,
+                "ambiguous",
+                message,
+                "name one by more letters of its id",
+            ))
+        }
+    }
+}
+
+/// Takes a job.
+#[utoipa::path(post, path = "/v1/jobs", request_body = SubmitJob, responses(
+    (status = 201, body = JobDoc, description = "taken"),
+    (status = 200, body = JobDoc, description = "taken before under the same key"),
+    (status = 400, body = ErrorBody, description = "not JSON"),
+    (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
+    (status = 409, body = ErrorBody, description = "refused: budget, level, offers or key"),
+    (status = 413, body = ErrorBody), (status = 415, body = ErrorBody),
+    (status = 422, body = ErrorBody, description = "the job file or the body is wrong"),
+))]
+async fn job_submit(State(engine): State<Engine>, Doc(submit): Doc<SubmitJob>) -> Result<Response, ApiError> {
+    let submitted = engine
+        .job_submit(Submission {
+            file: submit.file.into_bytes(),
+            file_name: submit.file_name.unwrap_or_else(|| "job.yaml".to_owned()),
+            secrets: submit.secrets,
+            inputs: submit.inputs,
+            key: submit.key,
+        })
+        .await?;
+    let mut doc = engine.job_view(submitted.job).await?;
+    doc.existing = submitted.existing;
+    let status = if submitted.existing { StatusCode::OK } else { StatusCode::CREATED };
+    Ok((status, Json(doc)).into_response())
+}
+
+#[derive(Deserialize)]
+struct Limit {
+    limit: Option<u32>,
+}
+
+/// Lists jobs, newest first.
+#[utoipa::path(get, path = "/v1/jobs", params(("limit" = Option<u32>, Query, description = "at most this many")),
+    responses((status = 200, body = JobsDoc), (status = 400), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody)))]
+async fn job_list(State(engine): State<Engine>, Query(Limit { limit }): Query<Limit>) -> Answer<JobsDoc> {
+    let limit = limit.unwrap_or(JOBS_DEFAULT).min(JOBS_MAX);
+    Ok(Json(JobsDoc { jobs: engine.job_views(limit).await? }))
+}
+
+/// Shows a job, named by id, by the beginning of its id, or by name.
+#[utoipa::path(get, path = "/v1/jobs/{job}", params(("job" = String, Path)), responses(
+    (status = 200, body = JobDoc), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
+    (status = 404, body = ErrorBody), (status = 409, body = ErrorBody, description = "several jobs fit")))]
+async fn job_show(State(engine): State<Engine>, Path(job): Path<String>) -> Answer<JobDoc> {
+    let id = find(&engine, &job).await?;
+    Ok(Json(engine.job_view(id).await?))
+}
+
+/// Removes a settled job with its logs and objects.
+#[utoipa::path(delete, path = "/v1/jobs/{job}", params(("job" = String, Path)), responses(
+    (status = 204), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
+    (status = 404, body = ErrorBody), (status = 409, body = ErrorBody, description = "it is not settled")))]
+async fn job_remove(State(engine): State<Engine>, Path(job): Path<String>) -> Result<StatusCode, ApiError> {
+    let id = find(&engine, &job).await?;
+    engine.job_view(id).await?;
+    if engine.job_remove(id).await? {
+        return Ok(StatusCode::NO_CONTENT);
+    }
+    let message = format!("job {id} is not settled yet");
+    Err(ApiError::new(
+        StatusCode::CONFLICT,
+        "job_open",
+        message,
+        "`waag cancel` it and wait until it is settled",
+    ))
+}
+
+/// Cancels a job; repeating it changes nothing.
+#[utoipa::path(post, path = "/v1/jobs/{job}/cancel", params(("job" = String, Path)), responses(
+    (status = 200, body = JobDoc), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
+    (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
+async fn job_cancel(State(engine): State<Engine>, Path(job): Path<String>) -> Answer<JobDoc> {
+    let id = find(&engine, &job).await?;
+    engine.job_cancel(id).await?;
+    Ok(Json(engine.job_view(id).await?))
+}
+
+/// Explains why this offer, why not the others, and what happens if it dies.
+#[utoipa::path(get, path = "/v1/jobs/{job}/explain", params(("job" = String, Path)), responses(
+    (status = 200, body = ExplainDoc), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
+    (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
+async fn job_explain(State(engine): State<Engine>, Path(job): Path<String>) -> Answer<ExplainDoc> {
+    let id = find(&engine, &job).await?;
+    Ok(Json(engine.explain(id).await?))
+}
+
+#[derive(Deserialize)]
+struct From {
+    offset: Option<u64>,
+}
+
+/// Reads a piece of the job's log.
+#[utoipa::path(get, path = "/v1/jobs/{job}/log",
+    params(("job" = String, Path), ("offset" = Option<u64>, Query, description = "bytes already read")), responses(
+    (status = 200, body = LogDoc), (status = 400), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
+    (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
+async fn job_log(
+    State(engine): State<Engine>,
+    Path(job): Path<String>,
+    Query(From { offset }): Query<From>,
+) -> Answer<LogDoc> {
+    let id = find(&engine, &job).await?;
+    Ok(Json(engine.log_view(id, offset.unwrap_or(0)).await?))
+}
+
+/// Opens the job's outputs: a tar with the folder `outputs`.
+#[utoipa::path(get, path = "/v1/jobs/{job}/outputs", params(("job" = String, Path)), responses(
+    (status = 200, content_type = "application/x-tar"), (status = 401, body = ErrorBody),
+    (status = 403, body = ErrorBody), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
+async fn job_outputs(State(engine): State<Engine>, Path(job): Path<String>) -> Result<Response, ApiError> {
+    let id = find(&engine, &job).await?;
+    let file = tempfile::NamedTempFile::new().map_err(engine::Error::from)?;
+    if !engine.outputs_open(id, file.path()).await? {
+        return Err(ApiError::not_found(&format!("output of job {id}")));
+    }
+    let opened = tokio::fs::File::open(file.path()).await.map_err(engine::Error::from)?;
+    let body = Body::from_stream(ReaderStream::new(opened));
+    Ok(([("content-type", "application/x-tar")], body).into_response())
+}
+
+/// Takes a tar with `workdir/` and `mounts/<n>`, to be named by a submission.
+#[utoipa::path(put, path = "/v1/inputs", request_body(content_type = "application/x-tar"), responses(
+    (status = 201, body = InputsDoc), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
+    (status = 403, body = ErrorBody), (status = 413, body = ErrorBody)))]
+async fn inputs_store(State(engine): State<Engine>, body: Body) -> Result<Response, ApiError> {
+    let mut file = tempfile::tempfile().map_err(engine::Error::from)?;
+    let mut stream = body.into_data_stream();
+    let mut total = 0u64;
+    while let Some(part) = stream.next().await {
+        let part = part.map_err(|_| {
+            ApiError::new(StatusCode::BAD_REQUEST, "broke_off", "the upload broke off", "send it again")
+        })?;
+        total += part.len() as u64;
+        if total > INPUTS_BYTES_MAX {
+            let message = format!("inputs have at most {INPUTS_BYTES_MAX} bytes");
+            return Err(ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", message, "mount less"));
+        }
+        file.write_all(&part).map_err(engine::Error::from)?;
+    }
+    std::io::Seek::rewind(&mut file).map_err(engine::Error::from)?;
+    let (object, bytes) = engine.inputs_store(file).await?;
+    Ok((StatusCode::CREATED, Json(InputsDoc { object, bytes })).into_response())
+}
+
+/// Lists all offers.
+#[utoipa::path(get, path = "/v1/offers", responses(
+    (status = 200, body = OffersDoc), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody)))]
+async fn offers_all(State(engine): State<Engine>) -> Json<OffersDoc> {
+    Json(engine.offers_view())
+}
+
+/// Ranks offers for a job file, without running it.
+#[utoipa::path(post, path = "/v1/offers", request_body = PlanJob, responses(
+    (status = 200, body = OffersDoc), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
+    (status = 403, body = ErrorBody), (status = 413, body = ErrorBody), (status = 415, body = ErrorBody),
+    (status = 422, body = ErrorBody)))]
+async fn offers_for(State(engine): State<Engine>, Doc(plan): Doc<PlanJob>) -> Answer<OffersDoc> {
+    let name = plan.file_name.unwrap_or_else(|| "job.yaml".to_owned());
+    Ok(Json(engine.offers_for(plan.file.as_bytes(), &name)?))
+}
+
+/// Shows the account that jobs spend from.
+#[utoipa::path(get, path = "/v1/account", responses(
+    (status = 200, body = AccountDoc), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody)))]
+async fn account(State(engine): State<Engine>) -> Answer<AccountDoc> {
+    Ok(Json(engine.account_view().await?))
+}
+
+/// Says that the control plane is up, and what waits for a person.
+#[utoipa::path(get, path = "/v1/health", responses(
+    (status = 200, body = HealthDoc), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody)))]
+async fn health(State(engine): State<Engine>) -> Answer<HealthDoc> {
+    Ok(Json(engine.health_view().await?))
+}
