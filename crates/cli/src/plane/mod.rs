@@ -63,6 +63,8 @@ impl Plane {
         });
         fund_once(&engine, settings.fund).await?;
         engine.adopt().await.context("compare the networks' lists with what is stored")?;
+        // Whoever asks as soon as it answers finds offers.
+        engine.refresh_offers().await.context("ask the networks for offers")?;
         let (shutdown, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
         let guard = Guard::new(keys.api_token().clone(), endpoint.api_port());

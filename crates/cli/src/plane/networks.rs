@@ -53,8 +53,11 @@ impl Networks {
         for (name, open) in wanted {
             let name: NetworkName = name.parse().context("name a simulated network")?;
             let state = StateFile::at(settings.data.join("networks").join(format!("{name}.journal")));
-            let config =
-                SimConfig { latency: settings.latency, ..SimConfig::new(name.clone(), settings.seed) };
+            let config = SimConfig {
+                latency: settings.latency,
+                capacity: settings.capacity,
+                ..SimConfig::new(name.clone(), settings.seed)
+            };
             let network = open(config, Arc::clone(&clock), Arc::clone(&machine), &state)
                 .with_context(|| format!("open the state of {name}"))?;
             sims.insert(name, Arc::new(network));

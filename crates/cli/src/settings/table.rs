@@ -26,6 +26,8 @@ pub(crate) struct Settings {
     pub(crate) seed: u64,
     /// Their slowest answer.
     pub(crate) latency: Millis,
+    /// How many leases each of their providers can hold.
+    pub(crate) capacity: u32,
     /// The engine's settings.
     pub(crate) engine: Config,
     values: Values,
@@ -85,6 +87,8 @@ rows! {
     "networks.simulated.seed", "what their prices, stock and places follow from", 1797, |s, t| read(&mut s.seed, t);
     "networks.simulated.latency", "their slowest answer, at most 50ms", "20ms",
         |s, t| { read(&mut s.latency, t)?; if s.latency > market::sim::LATENCY_MAX { Err("at most 50ms".to_owned()) } else { Ok(()) } };
+    "networks.simulated.capacity", "how many leases each of their providers can hold at a time", 16,
+        |s, t| read(&mut s.capacity, t);
     "engine.heartbeat", "time between two heartbeats of an agent", defaults().heartbeat, |s, t| span(&mut s.engine.heartbeat, t);
     "engine.heartbeat_misses", "so many missed heartbeats make an agent lost", defaults().heartbeat_misses,
         |s, t| { read(&mut s.engine.heartbeat_misses, t)?; if s.engine.heartbeat_misses == 0 { Err("at least 1".to_owned()) } else { Ok(()) } };
@@ -136,6 +140,7 @@ impl Settings {
             simulated: false,
             seed: 0,
             latency: Millis::ZERO,
+            capacity: 0,
             engine: Config::default(),
             values,
         }
