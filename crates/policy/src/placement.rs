@@ -47,6 +47,12 @@ pub struct Situation<'a> {
     pub release_margin: Millis,
 }
 
+/// How long a job is taken to run that has not been measured: `assumed`, and at most half of the time it has left, so
+/// that a deadline alone, of which nobody knows better, refuses no offer.
+pub fn unmeasured(assumed: Millis, time_left: Millis) -> Millis {
+    assumed.min(Millis(time_left.0 / 2))
+}
+
 /// What the rest of the job is expected to cost on the offer.
 ///
 /// `span = startup + expected_run x (segments left / segments)`, rounded up to a millisecond;

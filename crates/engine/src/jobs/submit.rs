@@ -7,7 +7,7 @@ use domain::{
     HoldId, JobId, JobSpec, JobState, ObjectId, PlacementCause, PlacementId, Refusal, Timestamp, Usd,
 };
 use policy::admission::{self, AdmissionRefusal, Limits};
-use policy::placement::{Situation, place};
+use policy::placement::{self, Situation, place};
 use store::{JobRow, ObjectKind, ObjectRow};
 use wire::agent::{Bundle, WRAP_INFO};
 
@@ -133,7 +133,7 @@ impl Engine {
             deadline_at: now + spec.deadline,
             budget_left: spec.budget.max_total,
             segments_done: 0,
-            expected_run: self.context.config.assumed_run,
+            expected_run: placement::unmeasured(self.context.config.assumed_run, spec.deadline),
             attempt: 1,
             parent: None,
             cause: PlacementCause::First,

@@ -9,7 +9,7 @@ use domain::{
     NetworkName, OfferRef, Outcome, Placement, PlacementCause, PlacementId, ProviderName, Timestamp,
 };
 use policy::failover::{self, Next};
-use policy::placement::{Situation, place};
+use policy::placement::{self, Situation, place};
 use store::{ExecutionChange, ExecutionRow, JobChange, JobRow, LeaseRow};
 use wire::doc;
 
@@ -21,7 +21,7 @@ use crate::{Config, Error, Reconciler};
 pub(crate) struct History {
     pub(crate) lost: Vec<(NetworkName, ProviderName)>,
     pub(crate) refused_recently: Vec<(OfferRef, Timestamp)>,
-    pub(crate) expected_run: Millis,
+    pub(crate) measured_run: Option<Millis>,
     pub(crate) failover: bool,
 }
 
@@ -49,7 +49,7 @@ impl Context {
         Ok(History {
             lost,
             refused_recently,
-            expected_run: measured_run(&executions, job.segments).unwrap_or(self.config.assumed_run),
+            measured_run: measured_run(&executions, job.segments),
             failover: executions.iter().any(|x| matches!(x.state, ExecutionState::Lost(_))),
         })
     }
@@ -76,7 +76,9 @@ impl Context {
             deadline_at: job.deadline_at,
             budget_left: hold.left(),
             segments_done: job.segments_done,
-            expected_run: history.expected_run,
+            expected_run: history.measured_run.unwrap_or_else(|| {
+                placement::unmeasured(self.config.assumed_run, job.deadline_at.since(now))
+            }),
             attempt: if job.current.is_some() { job.attempts } else { job.attempts + 1 },
             parent,
             cause,

@@ -8,7 +8,7 @@ use domain::{
 };
 use proptest::prelude::*;
 use waag_policy::eligibility::refusal;
-use waag_policy::placement::{RANKED_MAX, Situation, estimate, place};
+use waag_policy::placement::{RANKED_MAX, Situation, estimate, place, unmeasured};
 
 use crate::support::{MINUTE, NOW, SECOND, first, hourly, offer, only, spec, usd};
 
@@ -349,4 +349,16 @@ fn a_network_that_lost_the_job_comes_after_every_other() {
     let (plan, _) = place(ID, &situation, &offers, 1);
     let ranked: Vec<_> = plan.ranked.iter().map(|r| (r.offer.id.reference.as_str(), r.lost_here)).collect();
     assert_eq!(ranked, [("dear", false), ("cheap", true), ("b", true)]);
+}
+
+#[test]
+fn a_short_deadline_alone_refuses_nothing_before_the_job_was_measured() {
+    let mut spec = spec("5.00");
+    spec.deadline = MINUTE.times(2);
+    let run = unmeasured(MINUTE.times(10), spec.deadline);
+    assert_eq!(run, MINUTE);
+    let situation = Situation { expected_run: run, deadline_at: NOW + spec.deadline, ..first(&spec) };
+    let (plan, _) = place(ID, &situation, &[offer("sim-cloud", "a", "acme", "1.00")], 1);
+    assert_eq!(plan.admissible, 1);
+    assert_eq!(unmeasured(MINUTE, Millis::HOUR), MINUTE);
 }

@@ -1,0 +1,265 @@
+//! A control plane as a process, on a data folder that outlives it.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use domain::{Clock, NetworkName, Timestamp};
+use market::MemoryMachine;
+use market::sim::{SimConfig, SimNetwork, StateFile};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+pub(crate) const WAAG: &str = env!("CARGO_BIN_EXE_waag");
+const PATIENCE: Duration = Duration::from_secs(60);
+const LOOK_EVERY: Duration = Duration::from_millis(25);
+
+/// A data folder and, while it runs, its control plane.
+pub(crate) struct World {
+    folder: tempfile::TempDir,
+    vars: Vec<(&'static str, String)>,
+    up: Option<Child>,
+}
+
+impl World {
+    /// An empty folder; heartbeats are quick, so that a loss is noticed soon, and patient enough for a busy machine.
+    pub(crate) fn new() -> Self {
+        let vars = [
+            ("WAAG_ENGINE_HEARTBEAT", "300ms"),
+            ("WAAG_ENGINE_HEARTBEAT_MISSES", "5"),
+            ("WAAG_ENGINE_CONNECT_PATIENCE", "4s"),
+            ("WAAG_ENGINE_OBSERVE_EVERY", "500ms"),
+            ("WAAG_ENGINE_SWEEP_EVERY", "1s"),
+        ];
+        let vars = vars.map(|(name, value)| (name, value.to_owned())).to_vec();
+        Self { folder: tempfile::tempdir().unwrap(), vars, up: None }
+    }
+
+    pub(crate) fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// Everything that a test writes beside the data folder.
+    pub(crate) fn file(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.folder.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, text).unwrap();
+        path
+    }
+
+    /// The next process that reaches the point in `folder` of the data folder kills itself there.
+    pub(crate) fn crash_at(&self, folder: &str, point: &str) {
+        self.file(&format!("data/{folder}/crash-at"), point);
+        use std::os::unix::fs::PermissionsExt;
+        std::fs::set_permissions(self.data(), std::fs::Permissions::from_mode(0o700)).unwrap();
+    }
+
+    /// Whether the crash point was reached.
+    pub(crate) fn crashed(&self, folder: &str) -> bool {
+        !self.data().join(folder).join("crash-at").exists()
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(WAAG);
+        command.args(args).arg("--data").arg(self.data()).current_dir(self.folder.path());
+        command.env("XDG_CONFIG_HOME", self.folder.path().join("config"));
+        command.envs(self.vars.iter().map(|(name, value)| (*name, value)));
+        command.stdin(Stdio::null());
+        command
+    }
+
+    /// Starts the control plane and waits until it is ready, or has died on the way.
+    pub(crate) fn up(&mut self) -> Option<Value> {
+        assert!(!self.is_up(), "it runs already");
+        let log = std::fs::File::options()
+            .create(true)
+            .append(true)
+            .open(self.folder.path().join("up.log"))
+            .unwrap();
+        let mut child = self.command(&["up", "--json"]).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut text = String::new();
+        while let Some(Ok(line)) = lines.next() {
+            text.push_str(&line);
+            if line == "}" {
+                break;
+            }
+        }
+        self.up = Some(child);
+        serde_json::from_str(&text).ok()
+    }
+
+    /// Whether the control plane lives.
+    pub(crate) fn is_up(&mut self) -> bool {
+        self.up.as_mut().is_some_and(|child| child.try_wait().unwrap().is_none())
+    }
+
+    /// Waits until the control plane has died by itself.
+    pub(crate) fn wait_for_death(&mut self) {
+        eventually("the control plane reaches the point and dies", || (!self.is_up()).then_some(()));
+        self.up = None;
+    }
+
+    /// Asks it to stop, and waits until it has.
+    pub(crate) fn stop(&mut self) {
+        if let Some(mut child) = self.up.take() {
+            signal(child.id(), Signal::TERM);
+            child.wait().unwrap();
+        }
+    }
+
+    /// Kills it where it stands.
+    pub(crate) fn kill(&mut self) {
+        if let Some(mut child) = self.up.take() {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+    }
+
+    /// Runs a command to its end.
+    pub(crate) fn waag(&self, args: &[&str]) -> Output {
+        self.command(args).output().unwrap()
+    }
+
+    /// Starts a command.
+    pub(crate) fn spawn(&self, args: &[&str]) -> Child {
+        self.command(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
+    /// Runs a command with `--json` that must succeed.
+    pub(crate) fn json(&self, args: &[&str]) -> Value {
+        let args: Vec<&str> = args.iter().copied().chain(["--json"]).collect();
+        let output = self.waag(&args);
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(output.status.success(), "{args:?}: {text}\n{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_str(&text).unwrap()
+    }
+
+    /// The job as the API shows it; `None` while nobody answers.
+    pub(crate) fn job(&self, job: &str) -> Option<Value> {
+        let output = self.waag(&["jobs", "show", job, "--json"]);
+        output.status.success().then(|| serde_json::from_slice(&output.stdout).unwrap())
+    }
+
+    /// Waits until the job has come so far.
+    pub(crate) fn job_when(&self, job: &str, what: &str, so: impl Fn(&Value) -> bool) -> Value {
+        eventually(&format!("job {job}: {what}"), || self.job(job).filter(|doc| so(doc)))
+    }
+
+    /// Waits until the job is settled.
+    pub(crate) fn settled(&self, job: &str) -> Value {
+        self.job_when(job, "settled", |doc| doc["state"] == "settled")
+    }
+
+    /// Nothing is left: the ledger adds up, nothing is held, no lease is open on any network, no agent lives. Stops the
+    /// control plane to look at what it left on disk.
+    pub(crate) fn assert_clean(&mut self) {
+        let account = self.json(&["account"]);
+        assert_eq!(account["held_usd"], "0.00", "{account}");
+        self.stop();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let store = store::Store::open(&self.data(), "test").await.unwrap();
+            assert_eq!(store.ledger_check().await.unwrap(), Vec::<String>::new());
+            store.close().await;
+            for network in self.networks() {
+                assert_eq!(network.open_leases().await, 0, "open leases are left");
+            }
+        });
+        assert_eq!(self.agents(), Vec::<u32>::new(), "agents are left");
+    }
+
+    /// The simulated networks as their state files show them.
+    pub(crate) fn networks(&self) -> Vec<SimNetwork> {
+        let open = |name: &str, open: Open| {
+            let name: NetworkName = name.parse().unwrap();
+            let state = StateFile::at(self.data().join("networks").join(format!("{name}.journal")));
+            let machine = Arc::new(MemoryMachine::default());
+            open(SimConfig::new(name, 1797), Arc::new(Now), machine, &state).unwrap()
+        };
+        vec![
+            open("sim-auction", SimNetwork::auction),
+            open("sim-cloud", SimNetwork::cloud),
+            open("sim-queue", SimNetwork::queue),
+        ]
+    }
+
+    /// Process ids of agents that work below this data folder. Their folders are theirs alone.
+    pub(crate) fn agents(&self) -> Vec<u32> {
+        let machines = self.data().join("machines");
+        let mut found = Vec::new();
+        for entry in std::fs::read_dir("/proc").unwrap().flatten() {
+            let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+            // A dead process has no folder to work in.
+            if std::fs::read_link(entry.path().join("cwd")).is_ok_and(|cwd| cwd.starts_with(&machines)) {
+                found.push(pid);
+            }
+        }
+        found
+    }
+}
+
+type Open = fn(
+    SimConfig,
+    Arc<dyn Clock>,
+    Arc<dyn market::Machine>,
+    &StateFile,
+) -> Result<SimNetwork, market::sim::StateError>;
+
+struct Now;
+
+impl Clock for Now {
+    #[expect(clippy::disallowed_methods, reason = "these tests run real processes in real time")]
+    fn now(&self) -> Timestamp {
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+        Timestamp(since.as_millis().try_into().unwrap())
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        self.kill();
+        for pid in self.agents() {
+            signal(pid, Signal::KILL);
+        }
+    }
+}
+
+pub(crate) fn signal(pid: u32, signal: Signal) {
+    let pid = Pid::from_raw(pid.try_into().unwrap()).unwrap();
+    // It may have ended by itself.
+    let _ = kill_process(pid, signal);
+}
+
+/// Looks again and again until something is there, a minute at the most.
+pub(crate) fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let started = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(started.elapsed() < PATIENCE, "it never came: {what}");
+        pause();
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a bounded look at another process, not sleep for luck")]
+fn pause() {
+    std::thread::sleep(LOOK_EVERY);
+}
+
+/// A short training job in four segments on one network.
+pub(crate) fn training(network: &str) -> String {
+    format!(
+        "name: train\nresources: {{ cpus: 1+, infra: {network} }}\nrun: waag example digits-train --epochs 4 --hidden 64\n\
+         waag:\n  budget: {{ max_total_usd: 1.00 }}\n  deadline: 10m\n  checkpoint: {{ path: /checkpoint }}\n  \
+         outputs: {{ path: /outputs }}\n  verify: {{ segments: 4, sample: 1 }}\n"
+    )
+}
+
+/// Where a file of this repository is.
+pub(crate) fn in_repository(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path)
+}

@@ -1,0 +1,99 @@
+//! The control plane is killed with SIGKILL at every named point and started again: the job reaches its end, once, and
+//! nothing is left behind.
+
+use engine::POINTS;
+
+use crate::common::{World, eventually, signal, training};
+
+/// Points that are reached only when an agent is lost.
+const NEED_A_LOSS: [&str; 2] = ["execution.lose.before", "execution.lose.after"];
+const NETWORKS: [&str; 3] = ["sim-cloud", "sim-auction", "sim-queue"];
+const KEY: &str = "once";
+
+fn killed_at(point: &str) {
+    let number = POINTS.iter().position(|known| *known == point).expect("the engine knows the point");
+    let network = NETWORKS[number % NETWORKS.len()];
+    let mut world = World::new();
+    let needs_loss = NEED_A_LOSS.contains(&point);
+    // A job that waits for a file of nobody's would run for ever; this one runs long enough to be killed meanwhile.
+    let job =
+        if needs_loss { training(network).replace("--epochs 4", "--epochs 400") } else { training(network) };
+    let file = world.file("job.yaml", &job);
+    let file = file.to_str().unwrap();
+    let submit = ["run", file, "--detach", "--key", KEY];
+    world.crash_at(".", point);
+    world.up().expect("the control plane comes up");
+    // It may die before it answers: then nobody knows what became of the job, and the key finds it again.
+    let answered = world.waag(&submit).status.success();
+    if needs_loss {
+        world
+            .job_when("train", "its first segment is stored", |doc| doc["segments_done"].as_u64() >= Some(1));
+        world.agents().into_iter().for_each(|pid| signal(pid, rustix::process::Signal::KILL));
+    }
+    world.wait_for_death();
+    assert!(world.crashed("."), "{point} was reached");
+    world.up().expect("the control plane comes up again");
+    let taken = world.json(&submit);
+    if answered {
+        assert_eq!(taken["existing"], true, "the answered job is known after the crash");
+    }
+    let id = taken["id"].as_str().unwrap().to_owned();
+    if needs_loss {
+        // What is to be shown is that the loss was not forgotten; the long work itself need not be waited for.
+        world.job_when(&id, "a second attempt runs", |doc| doc["executions"][1]["state"] == "running");
+        world.json(&["cancel", &id]);
+    }
+    let settled = world.settled(&id);
+    let executions = settled["executions"].as_array().unwrap();
+    let outcome = if needs_loss { "cancelled" } else { "completed" };
+    assert_eq!(settled["outcome"], outcome, "{settled:#}");
+    assert_eq!(
+        executions.len(),
+        if needs_loss { 2 } else { 1 },
+        "an agent is adopted and not doubled: {settled:#}"
+    );
+    assert_eq!(world.json(&["jobs"])["jobs"].as_array().unwrap().len(), 1, "the key names one job");
+    eventually("every agent has ended", || world.agents().is_empty().then_some(()));
+    world.assert_clean();
+}
+
+macro_rules! killed {
+    ($($name:ident: $point:literal;)*) => {
+        $(#[test]
+        fn $name() {
+            killed_at($point);
+        })*
+
+        #[test]
+        fn every_point_has_its_test() {
+            assert_eq!([$($point),*].as_slice(), POINTS);
+        }
+    };
+}
+
+killed! {
+    job_admit_before: "job.admit.before";
+    job_admit_after: "job.admit.after";
+    placement_store_before: "placement.store.before";
+    placement_store_after: "placement.store.after";
+    lease_prepare_after: "lease.prepare.after";
+    lease_hold_after: "lease.hold.after";
+    lease_submit_before: "lease.submit.before";
+    lease_submit_after: "lease.submit.after";
+    lease_observe_after: "lease.observe.after";
+    lease_apply_after: "lease.apply.after";
+    lease_release_before: "lease.release.before";
+    lease_release_after: "lease.release.after";
+    execution_connect_before: "execution.connect.before";
+    execution_connect_after: "execution.connect.after";
+    execution_checkpoint_stored: "execution.checkpoint.stored";
+    execution_checkpoint_after: "execution.checkpoint.after";
+    execution_finish_before: "execution.finish.before";
+    execution_finish_after: "execution.finish.after";
+    execution_lose_before: "execution.lose.before";
+    execution_lose_after: "execution.lose.after";
+    settlement_post_before: "settlement.post.before";
+    settlement_post_after: "settlement.post.after";
+    job_settle_before: "job.settle.before";
+    job_settle_after: "job.settle.after";
+}

@@ -1,0 +1,47 @@
+//! The demo, as a program reads it.
+
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::common::WAAG;
+
+#[test]
+fn demo_prints_one_document_that_tells_the_whole_story() {
+    let home = tempfile::tempdir().unwrap();
+    let output =
+        Command::new(WAAG).args(["demo", "--json"]).env("XDG_DATA_HOME", home.path()).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
+    let demo: Value = serde_json::from_str(&text).expect("one JSON document and nothing else");
+
+    assert_eq!(demo["job"]["state"], "settled");
+    assert!(demo["job"]["accuracy"].as_f64().unwrap() >= 0.95);
+    let executions = demo["executions"].as_array().unwrap();
+    assert_eq!(executions[0]["outcome"], "lost");
+    assert_eq!(executions[1]["outcome"], "completed");
+    assert_ne!(executions[0]["network"], executions[1]["network"], "it goes on on another network");
+    assert_eq!(executions[0]["to_segment"], executions[1]["from_segment"]);
+    assert_eq!(executions[1]["to_segment"], demo["job"]["segments"]);
+    assert!(executions[0]["to_segment"].as_u64() > Some(0), "work before the loss was kept");
+
+    let offers = demo["offers"].as_array().unwrap();
+    let refused: Vec<&str> = offers.iter().filter_map(|offer| offer["refused"].as_str()).collect();
+    assert!(refused.len() < offers.len() && refused.contains(&"region"), "{refused:?}");
+    for offer in offers {
+        assert_eq!(offer["simulated"], true);
+        for field in ["network", "region", "price_usd_hour", "age_ms", "expected_usd"] {
+            assert!(offer.get(field).is_some(), "{field} is missing: {offer}");
+        }
+    }
+    let money = |field: &str| demo["settlement"][field].as_str().unwrap().parse::<f64>().unwrap();
+    assert!(money("paid_usd") > 0.0 && money("fees_usd") >= 0.0 && money("cloud_usd") > 0.0);
+    assert!(
+        (money("paid_usd") + money("refunded_usd") - 2.0).abs() < 1e-9,
+        "what was held is paid or refunded"
+    );
+    assert!(demo["settlement"]["cloud_source"].as_str().unwrap().contains("2024"));
+    assert!(demo["elapsed_ms"].as_u64() > Some(0));
+    let outputs = std::path::Path::new(demo["outputs"].as_str().unwrap());
+    assert!(outputs.join("model.bin").exists() && outputs.join("metrics.json").exists());
+}
