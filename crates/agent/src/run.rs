@@ -89,13 +89,7 @@ pub(crate) async fn run(
     exe: PathBuf,
     probe: Arc<dyn Probe>,
 ) -> Result<(), AgentError> {
-    let root = rustix::process::geteuid().is_root();
-    // Root may always make namespaces where the kernel has them; anyone else has to try.
-    let support = if root {
-        sandbox::Support { namespaces: true, landlock: true, cgroup: None, root }
-    } else {
-        sandbox::probe(&exe)
-    };
+    let support = sandbox::assume_or_probe(&exe);
     let agent = Agent {
         client: Client::new(&boot, FIRST_PATIENCE)?,
         boot,
@@ -307,9 +301,9 @@ impl Agent {
         let workdir = shown("workdir").unwrap_or_else(|| PathBuf::from("/"));
         let mut env = bundle.env.clone();
         let mut set = |name: &str, value: String| env.insert(name.to_owned(), value);
-        let own_bin = match self.mode {
-            Mode::Namespaces => PathBuf::from("/opt/waag/bin"),
-            Mode::Landlock => self.own_bin()?,
+        let (own_bin, executable) = match self.mode {
+            Mode::Namespaces => (PathBuf::from("/opt/waag/bin"), self.exe.clone()),
+            Mode::Landlock => (self.work.path("bin"), self.work.own_executable(&self.exe)?),
         };
         set("PATH", format!("{}:/usr/local/bin:/usr/bin:/bin", own_bin.display()));
         set("HOME", workdir.display().to_string());
@@ -328,7 +322,7 @@ impl Agent {
             env,
             workdir,
             binds,
-            executable: self.exe.clone(),
+            executable,
             root: self.work.path("newroot"),
             network: bundle.network,
             limits: Limits {
@@ -341,14 +335,6 @@ impl Agent {
             mode: self.mode,
             uid,
         })
-    }
-
-    fn own_bin(&self) -> std::io::Result<PathBuf> {
-        let bin = self.work.path("bin");
-        match std::os::unix::fs::symlink(&self.exe, bin.join("waag")) {
-            Err(e) if e.kind() != std::io::ErrorKind::AlreadyExists => Err(e),
-            _ => Ok(bin),
-        }
     }
 
     async fn finish(&self, client: &Client, shared: &Shared, result: FinishResult) -> Result<(), AgentError> {

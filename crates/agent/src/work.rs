@@ -3,6 +3,7 @@
 
 use std::fs::{self, File};
 use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Component, Path, PathBuf};
 
 use wire::agent::Bundle;
@@ -24,7 +25,22 @@ impl Work {
         for name in ["workdir", "mounts", "checkpoint", "outputs", "seal", "newroot", "bin", "tmp"] {
             fs::create_dir_all(work.root.join(name))?;
         }
+        // Where the workload sees the host's paths under a user of its own, it has to pass through here.
+        for folder in [work.root.clone(), work.path("bin")] {
+            fs::set_permissions(folder, fs::Permissions::from_mode(0o711))?;
+        }
         Ok(work)
+    }
+
+    /// The executable under a path that the workload can reach. It may stand where the job's user may not look, so it
+    /// is linked or copied and not pointed to.
+    pub(crate) fn own_executable(&self, executable: &Path) -> io::Result<PathBuf> {
+        let own = self.path("bin").join("waag");
+        if !own.exists() && fs::hard_link(executable, &own).is_err() {
+            fs::copy(executable, &own)?;
+            fs::set_permissions(&own, fs::Permissions::from_mode(0o755))?;
+        }
+        Ok(own)
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {

@@ -44,4 +44,4 @@ pub use disk::disk_usage;
 pub use init::init_main;
 pub use running::{Exit, Running, SandboxError, spawn};
 pub use spec::{Bind, Limits, Mode, SandboxSpec, WAAG_INSIDE};
-pub use support::{Finding, Support, examine, probe, probe_main};
+pub use support::{Finding, Support, assume_or_probe, examine, probe, probe_main};

@@ -65,6 +65,26 @@ pub fn probe(executable: &Path) -> Support {
     support(&tried(executable))
 }
 
+/// As [`probe`], but takes it for granted that a root that may administer the system can make namespaces, which spares
+/// a process at each start of an agent. A root without that right, as in many containers, has to try like anyone else.
+pub fn assume_or_probe(executable: &Path) -> Support {
+    if is_root() && may_administer() {
+        support(&names().map(str::to_owned).collect::<Vec<_>>())
+    } else {
+        probe(executable)
+    }
+}
+
+/// Whether `CAP_SYS_ADMIN` is in effect, capabilities(7).
+fn may_administer() -> bool {
+    const CAP_SYS_ADMIN: u32 = 21;
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
+    effective
+        .and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok())
+        .is_some_and(|set| set >> CAP_SYS_ADMIN & 1 == 1)
+}
+
 fn support(tried: &[String]) -> Support {
     Support {
         namespaces: names().all(|name| tried.iter().any(|tried| tried == name)),

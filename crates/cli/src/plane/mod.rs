@@ -104,8 +104,12 @@ impl Plane {
     }
 }
 
+/// Others may pass through the folder, to what is theirs below it, and read nothing: whatever this process makes from
+/// here on is for its owner only.
 fn make_folder(folder: &Path) -> Done {
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|e| {
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o711).create(folder);
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+    made.map_err(|e| {
         Failure::new(
             Exit::Failed,
             "data_folder",

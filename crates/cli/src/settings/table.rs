@@ -75,7 +75,7 @@ macro_rules! rows {
 }
 
 rows! {
-    "data", "folder of everything that is kept", home_folder("XDG_DATA_HOME", ".local/share").join("waag").display(),
+    "data", "folder of everything that is kept", data_folder().display(),
         |s, t| if t.is_empty() { Err("a folder has a name".to_owned()) } else { read(&mut s.data, t) };
     "api.listen", "address of the user API; port 0 is chosen at first start and kept", "127.0.0.1:0",
         |s, t| loopback(&mut s.api_listen, t);
@@ -115,6 +115,15 @@ rows! {
     "engine.log_bytes_max", "the most log bytes kept of one execution", defaults().log_bytes_max, |s, t| read(&mut s.engine.log_bytes_max, t);
     "engine.upload_bytes_max", "the largest sealed checkpoint or output", defaults().upload_bytes_max,
         |s, t| read(&mut s.engine.upload_bytes_max, t);
+}
+
+/// Root's home is closed to every other user, also to those that workloads run as, so root keeps its data where services
+/// do (Filesystem Hierarchy Standard 3.0, 5.8).
+fn data_folder() -> PathBuf {
+    if std::env::var_os("XDG_DATA_HOME").is_none() && rustix::process::geteuid().is_root() {
+        return PathBuf::from("/var/lib/waag");
+    }
+    home_folder("XDG_DATA_HOME", ".local/share").join("waag")
 }
 
 fn defaults() -> Config {

@@ -53,7 +53,7 @@ impl World {
     pub(crate) fn crash_at(&self, folder: &str, point: &str) {
         self.file(&format!("data/{folder}/crash-at"), point);
         use std::os::unix::fs::PermissionsExt;
-        std::fs::set_permissions(self.data(), std::fs::Permissions::from_mode(0o700)).unwrap();
+        std::fs::set_permissions(self.data(), std::fs::Permissions::from_mode(0o711)).unwrap();
     }
 
     /// Whether the crash point was reached.

@@ -1,4 +1,5 @@
 //! The product as processes: started, used, killed, started again.
+#![cfg(test)]
 
 mod agents;
 mod commands;

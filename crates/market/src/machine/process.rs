@@ -1,4 +1,4 @@
-//! Agents as processes of this machine. Each has a folder of its own under `dir`, named by its label, for the owner only;
+//! Agents as processes of this machine. Each has a folder of its own under `dir`, named by its label, which others can pass but not read;
 //! it is the agent's working directory.
 //!
 //! | file | written by | what |
@@ -11,9 +11,9 @@
 //! The agent reads its boot bytes from standard input to the end, then leaves its parent's session.
 
 use std::collections::HashMap;
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, File};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -84,7 +84,11 @@ impl ProcessMachine {
     }
 
     fn spawn(&self, folder: &Path) -> io::Result<Child> {
-        DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+        fs::create_dir_all(folder)?;
+        // A workload with a user of its own may pass through on the way to its files, and see nothing on the way.
+        for folder in [&self.dir, folder] {
+            fs::set_permissions(folder, fs::Permissions::from_mode(0o711))?;
+        }
         let log = File::options().create(true).append(true).mode(0o600).open(folder.join("agent.log"))?;
         Command::new(&self.executable)
             .arg("agent")
