@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-/// A data store call failed. Nothing of its transaction was written.
+/// A data store call failed. The transaction it was part of is to be dropped, which leaves nothing of it.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The database answered with an error.
@@ -67,6 +67,14 @@ pub enum Error {
         /// Why it does not add up.
         why: &'static str,
     },
+}
+
+impl Error {
+    /// Whether the database refused a second row where there may be one only: an idempotency key, an attempt, an open
+    /// lease of an execution, a settlement of a lease.
+    pub fn is_duplicate(&self) -> bool {
+        matches!(self, Self::Database { source: sqlx::Error::Database(why), .. } if why.is_unique_violation())
+    }
 }
 
 /// Names what was being done when the database failed.
