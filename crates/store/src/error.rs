@@ -69,14 +69,6 @@ pub enum Error {
     },
 }
 
-impl Error {
-    /// Whether the database refused a second row where there may be one only: an idempotency key, an attempt, an open
-    /// lease of an execution, a settlement of a lease.
-    pub fn is_duplicate(&self) -> bool {
-        matches!(self, Self::Database { source: sqlx::Error::Database(why), .. } if why.is_unique_violation())
-    }
-}
-
 /// Names what was being done when the database failed.
 pub(crate) trait Doing<T> {
     fn doing(self, doing: &'static str) -> Result<T, Error>;

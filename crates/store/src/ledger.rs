@@ -114,7 +114,10 @@ const LEDGER_CHECK: &str = "\
     WHERE l.settled = 1 AND (s.lease IS NULL OR s.paid <> h.posted OR s.refunded <> h.voided) \
     UNION ALL \
     SELECT 'job ' || j.id || ': its hold is open and it is settled, or neither' FROM job j JOIN hold h ON h.id = j.hold \
-    WHERE CASE WHEN j.state = 'settled' THEN 1 ELSE 0 END = h.open";
+    WHERE CASE WHEN j.state = 'settled' THEN 1 ELSE 0 END = h.open \
+    UNION ALL \
+    SELECT 'job ' || j.id || ': settled but its lease ' || l.id || ' is open' FROM lease l \
+    JOIN job j ON j.id = l.job WHERE l.state <> 'ended' AND j.state = 'settled'";
 
 impl Store {
     /// The account, if it was ever funded.

@@ -270,7 +270,7 @@ proptest! {
 }
 
 /// Each damage is one that the schema's own checks let pass.
-const DAMAGES: [(&str, &str); 11] = [
+const DAMAGES: [(&str, &str); 12] = [
     ("UPDATE account SET available = available + 1, held = held - 1", "held differs"),
     ("UPDATE account SET available = available - 1, posted = posted + 1", "posted differs"),
     ("UPDATE account SET funded = funded + 1, available = available + 1", "differ from its entries"),
@@ -282,6 +282,7 @@ const DAMAGES: [(&str, &str); 11] = [
     ("UPDATE lease SET settled = 1", "is open and it is settled"),
     ("UPDATE lease SET settled = 1", "its settlement differs"),
     ("UPDATE job SET state = 'settled', outcome = 'cancelled'", "is open and it is settled"),
+    ("UPDATE job SET state = 'settled', outcome = 'cancelled'", "settled but its lease"),
 ];
 
 #[tokio::test]

@@ -157,3 +157,9 @@ pub(crate) async fn raw(folder: &std::path::Path, sql: &'static str) {
     sqlx::query(sql).execute(&pool).await.unwrap();
     pool.close().await;
 }
+
+/// Whether the database refused a second row where there may be one only.
+pub(crate) fn is_duplicate(error: &waag_store::Error) -> bool {
+    let waag_store::Error::Database { source: sqlx::Error::Database(why), .. } = error else { return false };
+    why.is_unique_violation()
+}
