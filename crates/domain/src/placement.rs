@@ -50,6 +50,8 @@ pub struct Ranked {
     pub offer: Offer,
     /// What the rest of the job is expected to cost on it.
     pub estimate: Estimate,
+    /// Whether its network lost an execution of this job, so that every other network comes first.
+    pub lost_here: bool,
 }
 
 /// What a job is expected to cost on an offer, term by term.

@@ -64,6 +64,9 @@ pub fn estimate(situation: &Situation<'_>, offer: &Offer) -> Estimate {
 }
 
 /// Makes the plan, and tells for each offer left out why.
+///
+/// The least expected total comes first, then the shorter span, then the name. What took a provider down often takes
+/// its neighbours with it, so a network that lost an execution of this job comes after every other.
 pub fn place(
     id: PlacementId,
     situation: &Situation<'_>,
@@ -75,15 +78,16 @@ pub fn place(
     for offer in offers {
         match eligibility::refusal(situation, offer) {
             Some(refusal) => refused.push(Refused { offer: offer.id.clone(), refusal }),
-            None => ranked.push(Ranked { offer: offer.clone(), estimate: estimate(situation, offer) }),
+            None => ranked.push(Ranked {
+                offer: offer.clone(),
+                estimate: estimate(situation, offer),
+                lost_here: situation.lost.iter().any(|(network, _)| *network == offer.id.network),
+            }),
         }
     }
     ranked.sort_by(|a, b| {
-        (a.estimate.total, a.estimate.span, &a.offer.id).cmp(&(
-            b.estimate.total,
-            b.estimate.span,
-            &b.offer.id,
-        ))
+        let key = |r: &'_ Ranked| (r.lost_here, r.estimate.total, r.estimate.span);
+        key(a).cmp(&key(b)).then_with(|| a.offer.id.cmp(&b.offer.id))
     });
     let admissible = u32::try_from(ranked.len()).unwrap_or(u32::MAX);
     ranked.truncate(RANKED_MAX);
@@ -114,6 +118,7 @@ pub fn place(
 ///   replaces  ID                                                       (where it has a parent)
 ///   offers    N admissible, N refused, catalogue version N
 ///    1. NETWORK REFERENCE PROVIDER in REGION: total $T = SPAN (STARTUP to start) at $P/h is $COMPUTE + fees $FEES; hold $H; FIRMNESS BILLING
+///        then ", simulated" and "; lost here before" where they hold
 ///   refused   COUNT CODE                                               (in the order of `Refusal::ALL`)
 /// ```
 ///
@@ -148,7 +153,7 @@ pub fn render(plan: &Placement) -> String {
 }
 
 fn ranked_line(ranked: &Ranked) -> String {
-    let Ranked { offer, estimate } = ranked;
+    let Ranked { offer, estimate, .. } = ranked;
     let provider = offer.provider.as_ref().map_or("assigned later", ProviderName::as_str);
     let region = offer.region.as_ref().map_or("unknown", |r| r.as_str());
     let billing = match offer.billing {
@@ -157,9 +162,10 @@ fn ranked_line(ranked: &Ranked) -> String {
         Billing::Prepaid { span, refundable: false } => format!("prepaid {span}, no refund"),
     };
     let simulated = if offer.simulated { ", simulated" } else { "" };
+    let lost_here = if ranked.lost_here { "; lost here before" } else { "" };
     let reference = offer.id.reference.escape_default();
     format!(
-        "{} {reference} {provider} in {region}: total ${} = {} ({} to start) at ${}/h is ${} + fees ${}; hold ${}; {} {billing}{simulated}",
+        "{} {reference} {provider} in {region}: total ${} = {} ({} to start) at ${}/h is ${} + fees ${}; hold ${}; {} {billing}{simulated}{lost_here}",
         offer.id.network,
         estimate.total,
         estimate.span,

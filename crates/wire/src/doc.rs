@@ -94,6 +94,7 @@ struct RankedRow {
     fees: Usd,
     total: Usd,
     hold: Usd,
+    lost_here: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -182,12 +183,21 @@ fn text<T: Serialize>(row: &T) -> String {
 
 fn ranked_row(ranked: &Ranked) -> RankedRow {
     let Estimate { span, compute, fees, total, hold } = ranked.estimate;
-    RankedRow { offer: offer_row(&ranked.offer), span, compute, fees, total, hold }
+    RankedRow {
+        offer: offer_row(&ranked.offer),
+        span,
+        compute,
+        fees,
+        total,
+        hold,
+        lost_here: ranked.lost_here,
+    }
 }
 
 fn ranked_of(row: RankedRow) -> Result<Ranked, DocError> {
-    let RankedRow { offer, span, compute, fees, total, hold } = row;
-    Ok(Ranked { offer: offer_of(offer)?, estimate: Estimate { span, compute, fees, total, hold } })
+    let RankedRow { offer, span, compute, fees, total, hold, lost_here } = row;
+    let estimate = Estimate { span, compute, fees, total, hold };
+    Ok(Ranked { offer: offer_of(offer)?, estimate, lost_here })
 }
 
 fn offer_row(offer: &Offer) -> OfferRow {

@@ -257,14 +257,15 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_000))]
 
     #[test]
-    fn the_first_offer_is_the_cheapest_admissible_one(
+    fn the_first_offer_is_the_cheapest_admissible_one_on_a_network_that_lost_nothing(
         world in any_world(), offers in prop::collection::vec(any_offer(), 0..60).prop_map(named),
     ) {
         let situation = world.situation();
         let (plan, refused) = place(ID, &situation, &offers, 0);
         let fitting: Vec<&Offer> = offers.iter().filter(|o| admissible(&situation, o)).collect();
-        let cheapest = fitting.iter().map(|o| reckon(&situation, o).0).min();
-        prop_assert_eq!(plan.ranked.first().map(|r| r.estimate.total.micros()), cheapest);
+        let lost_on = |offer: &Offer| situation.lost.iter().any(|(network, _)| *network == offer.id.network);
+        let best = fitting.iter().map(|o| (lost_on(o), reckon(&situation, o).0)).min();
+        prop_assert_eq!(plan.ranked.first().map(|r| (r.lost_here, r.estimate.total.micros())), best);
         prop_assert_eq!(plan.admissible as usize, fitting.len());
         prop_assert_eq!(plan.ranked.len(), fitting.len().min(RANKED_MAX));
         prop_assert_eq!(refused.len() + fitting.len(), offers.len());
@@ -275,12 +276,13 @@ proptest! {
             prop_assert_eq!(compute + fees, total);
             prop_assert!(total <= hold, "what is expected to be spent is held");
         }
-        let costs: Vec<_> = plan.ranked.iter().map(|r| (r.estimate.total, r.estimate.span, &r.offer.id)).collect();
+        let costs: Vec<_> =
+            plan.ranked.iter().map(|r| (lost_on(&r.offer), r.estimate.total, r.estimate.span, &r.offer.id)).collect();
         prop_assert!(costs.is_sorted());
-        let worst = plan.ranked.last().map(|r| r.estimate.total);
+        let worst = plan.ranked.last().map(|r| (lost_on(&r.offer), r.estimate.total));
         let left_out = fitting.iter().filter(|o| !plan.ranked.iter().any(|r| r.offer.id == o.id));
         for offer in left_out {
-            prop_assert!(Some(estimate(&situation, offer).total) >= worst);
+            prop_assert!(Some((lost_on(offer), estimate(&situation, offer).total)) >= worst);
         }
     }
 
@@ -332,4 +334,19 @@ fn a_cap_on_the_price_admits_the_cap_itself() {
     spec.max_hourly = Some(hourly("1.00"));
     assert_eq!(refusal(&first(&spec), &offer("n", "a", "p", "1.00")), None);
     assert!(refusal(&first(&spec), &offer("n", "a", "p", "1.000001")).is_some());
+}
+
+#[test]
+fn a_network_that_lost_the_job_comes_after_every_other() {
+    let spec = spec("50.00");
+    let lost: [(NetworkName, ProviderName); 1] = [("a-net".parse().unwrap(), "gone".parse().unwrap())];
+    let situation = Situation { lost: &lost, failover: true, ..first(&spec) };
+    let offers = [
+        offer("a-net", "cheap", "p", "0.10"),
+        offer("b-net", "dear", "p", "2.00"),
+        offer("a-net", "b", "q", "0.20"),
+    ];
+    let (plan, _) = place(ID, &situation, &offers, 1);
+    let ranked: Vec<_> = plan.ranked.iter().map(|r| (r.offer.id.reference.as_str(), r.lost_here)).collect();
+    assert_eq!(ranked, [("dear", false), ("cheap", true), ("b", true)]);
 }

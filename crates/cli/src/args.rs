@@ -1,0 +1,237 @@
+//! What can be typed.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+
+/// Buys GPU compute on many networks, runs the work, pays for what passes, and keeps the evidence.
+#[derive(Debug, Parser)]
+#[command(
+    name = "waag",
+    version,
+    after_help = "Examples:\n  waag demo                 a whole job on a simulated market, in one command\n  waag up                   start the control plane and stay\n  waag run job.yaml         find the best offer, run the job, settle it\n\n`waag help exit-codes` lists what exit codes mean.",
+    disable_help_subcommand = true
+)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Flags of every command.
+#[derive(Debug, Clone, ClapArgs)]
+pub(crate) struct Global {
+    /// Data folder of the control plane [setting: data]
+    #[arg(long, global = true, value_name = "DIR", help_heading = "Global options")]
+    pub(crate) data: Option<PathBuf>,
+    /// Configuration file [default: ./waag.toml, else waag/waag.toml in the user's configuration folder]
+    #[arg(long, global = true, value_name = "FILE", env = "WAAG_CONFIG", help_heading = "Global options")]
+    pub(crate) config: Option<PathBuf>,
+    /// Print one JSON document instead of text for people
+    #[arg(long, global = true, help_heading = "Global options")]
+    pub(crate) json: bool,
+    /// When to use colour
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, help_heading = "Global options")]
+    pub(crate) color: Color,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a whole job on a simulated market, with a provider that dies on the way
+    #[command(
+        after_help = "Examples:\n  waag demo\n  waag demo --json | jq .settlement\n\nEach run uses a data folder of its own, which is kept and named at the end."
+    )]
+    Demo,
+    /// Start the control plane and stay until Ctrl-C
+    #[command(
+        after_help = "Examples:\n  waag up\n  waag up --data /srv/waag\n\nWork goes on while it is away: the next `waag up` on the same folder adopts it."
+    )]
+    Up,
+    /// Run a job: find the best offer, buy it, watch it, settle it
+    #[command(
+        after_help = "Examples:\n  waag run job.yaml\n  waag run job.yaml --detach --key nightly-2026-11-22\n  waag run job.yaml --json > result.json\n\nOn a terminal the plan is shown first and asked about. The job's budget is the most it can cost."
+    )]
+    Run(Run),
+    /// List offers, or rank them for a job file without running it
+    #[command(after_help = "Examples:\n  waag offers\n  waag offers job.yaml --json")]
+    Offers {
+        /// Job file to rank them for
+        file: Option<PathBuf>,
+    },
+    /// List jobs; show or remove one
+    #[command(after_help = "Examples:\n  waag jobs\n  waag jobs show digits-train\n  waag jobs rm j_8h2k")]
+    Jobs(Jobs),
+    /// Print the log of a job
+    #[command(after_help = "Examples:\n  waag logs digits-train\n  waag logs j_8h2k -f")]
+    Logs {
+        /// Job: its id, the beginning of it, or its name
+        job: String,
+        /// Go on until the job has ended
+        #[arg(short, long)]
+        follow: bool,
+    },
+    /// Say why this offer was taken, why not the others, and what happens if its provider dies
+    #[command(after_help = "Examples:\n  waag explain digits-train\n  waag explain j_8h2k --json")]
+    Explain {
+        /// Job: its id, the beginning of it, or its name
+        job: String,
+    },
+    /// Fetch and open the outputs of a job
+    #[command(after_help = "Examples:\n  waag outputs digits-train\n  waag outputs j_8h2k results/")]
+    Outputs {
+        /// Job: its id, the beginning of it, or its name
+        job: String,
+        /// Folder to put them into [default: waag-outputs/<job id>]
+        folder: Option<PathBuf>,
+    },
+    /// Cancel a job; what it used is paid, the rest of its hold comes back
+    #[command(after_help = "Examples:\n  waag cancel digits-train\n  waag cancel j_8h2k --json")]
+    Cancel {
+        /// Job: its id, the beginning of it, or its name
+        job: String,
+    },
+    /// Show the account that jobs spend from
+    #[command(after_help = "Examples:\n  waag account\n  waag account --json")]
+    Account,
+    /// Say what this machine lacks, and how to mend it
+    #[command(after_help = "Examples:\n  waag doctor\n  waag doctor --json")]
+    Doctor,
+    /// Show the configuration
+    #[command(after_help = "Examples:\n  waag config show\n  waag config show --origin")]
+    Config(Config),
+    /// Measure this machine: jobs per second, start, memory
+    #[command(after_help = "Examples:\n  waag bench\n  waag bench --json\n  waag bench --jobs 500")]
+    Bench(Bench),
+    /// Run a workload that comes with Waag; meant for the `run` of a job file
+    #[command(after_help = "Examples:\n  WAAG_OUTPUT_DIR=out waag example digits-train --epochs 3")]
+    Example(Example),
+    /// Print the OpenAPI document of the REST API
+    #[command(after_help = "Examples:\n  waag openapi > openapi.json")]
+    Openapi,
+    /// Explain a command, or list exit codes
+    #[command(after_help = "Examples:\n  waag help run\n  waag help exit-codes")]
+    Help {
+        /// A command, or `exit-codes`
+        topic: Option<String>,
+    },
+    /// Live one execution; started by a network's machine, with the boot document on standard input
+    #[command(hide = true)]
+    Agent,
+}
+
+#[derive(Debug, Clone, ClapArgs)]
+pub(crate) struct Run {
+    /// Job file
+    pub(crate) file: PathBuf,
+    /// Return once the job is taken
+    #[arg(short, long)]
+    pub(crate) detach: bool,
+    /// Do not ask on a terminal
+    #[arg(short, long)]
+    pub(crate) yes: bool,
+    /// Show the plan and stop
+    #[arg(long, conflicts_with_all = ["detach", "key"])]
+    pub(crate) dry_run: bool,
+    /// Idempotency key: repeated with the same key and file, it is the same job
+    #[arg(long)]
+    pub(crate) key: Option<String>,
+    /// Folder for the outputs [default: waag-outputs/<job id>]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) outputs: Option<PathBuf>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Jobs {
+    /// At most this many, newest first
+    #[arg(long, default_value_t = 50)]
+    pub(crate) limit: u32,
+    #[command(subcommand)]
+    pub(crate) command: Option<JobsCommand>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum JobsCommand {
+    /// Show a job with its executions and what it cost
+    #[command(after_help = "Examples:\n  waag jobs show digits-train\n  waag jobs show j_8h2k --json")]
+    Show {
+        /// Job: its id, the beginning of it, or its name
+        job: String,
+    },
+    /// Remove a settled job with its log and objects; the ledger keeps what it cost
+    #[command(after_help = "Examples:\n  waag jobs rm digits-train\n  waag jobs rm j_8h2k --yes")]
+    Rm {
+        /// Job: its id, the beginning of it, or its name
+        job: String,
+        /// Do not ask
+        #[arg(short, long)]
+        yes: bool,
+    },
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Config {
+    #[command(subcommand)]
+    pub(crate) command: ConfigCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Print every setting, as a `waag.toml`
+    #[command(after_help = "Examples:\n  waag config show > waag.toml\n  waag config show --origin")]
+    Show {
+        /// Say where each value comes from
+        #[arg(long)]
+        origin: bool,
+    },
+}
+
+#[derive(Debug, Clone, ClapArgs)]
+pub(crate) struct Bench {
+    /// Jobs of each throughput run
+    #[arg(long, default_value_t = 400, value_parser = clap::value_parser!(u32).range(10..=20_000))]
+    pub(crate) jobs: u32,
+    /// Runs of each measurement; the median is reported
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=20))]
+    pub(crate) runs: u32,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Example {
+    #[command(subcommand)]
+    pub(crate) command: ExampleCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ExampleCommand {
+    /// Train a classifier of handwritten digits, in segments that can be run again
+    #[command(
+        after_help = "Examples:\n  WAAG_OUTPUT_DIR=out waag example digits-train --epochs 3\n\nReads WAAG_SEGMENTS, WAAG_SEGMENT_FROM, WAAG_SEGMENT_TO, WAAG_CHECKPOINT_DIR, WAAG_OUTPUT_DIR, LEARNING_RATE."
+    )]
+    DigitsTrain {
+        /// Passes over the training part
+        #[arg(long, default_value_t = 30)]
+        epochs: u32,
+        /// Units of the hidden layer
+        #[arg(long, default_value_t = 256)]
+        hidden: u32,
+        /// Step length [default: LEARNING_RATE, else 0.05]
+        #[arg(long)]
+        learning_rate: Option<digits::LearningRate>,
+    },
+}
+
+/// Help and version are answers; anything else is a usage error.
+pub(crate) fn refused(error: &clap::Error) -> ExitCode {
+    // Nobody reads it when it cannot be written.
+    let _ = error.print();
+    if error.use_stderr() { ExitCode::from(crate::failure::Exit::Usage as u8) } else { ExitCode::SUCCESS }
+}

@@ -1,0 +1,148 @@
+//! `waag bench`: what this machine does, measured. Each figure is the median of some runs and stands beside a limit that
+//! was measured in the same run, since machines are shared and noisy.
+//!
+//! - `control_plane.rs`: jobs from submission to settlement, nothing outside the process but the disk.
+//! - `sandboxed.rs`: the same with a real agent and a real sandbox each.
+//! - `start.rs`: `waag up` to ready, and its memory when idle.
+//! - `limits.rs`: what disk and kernel allow.
+
+mod control_plane;
+mod limits;
+mod sandboxed;
+mod start;
+
+use std::path::Path;
+
+use anyhow::Context;
+use serde::Serialize;
+
+use crate::args::Bench;
+use crate::failure::Done;
+use crate::settings::{Flags, Settings};
+use crate::show::Out;
+use crate::show::table::{Side, Table};
+
+/// A job that does nothing, on the one network that lets nobody wait, so that all that is measured is ours.
+const JOB: &str = "name: bench\nresources: { cpus: 1+, infra: sim-cloud }\nrun: 'true'\nwaag:\n  budget: { max_total_usd: 1.00 }\n  deadline: 1h\n";
+
+#[derive(Debug, Serialize)]
+struct Report {
+    control_plane_jobs_per_s: f64,
+    sandboxed_jobs_per_s: f64,
+    up_first_start_ms: f64,
+    up_next_start_ms: f64,
+    idle_memory_mib: f64,
+    disk_syncs_per_s: f64,
+    process_starts_per_s: f64,
+    fsync: &'static str,
+    jobs: u32,
+    runs: u32,
+    cores: usize,
+    load_1m: f64,
+}
+
+pub(crate) async fn run(bench: &Bench, out: &Out) -> Done {
+    let folder = tempfile::tempdir_in(make_parent()?).context("make a folder for the measurement")?;
+    let (mut control, mut sandboxed, mut syncs, mut starts) =
+        (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut first, mut next, mut memory) = (Vec::new(), Vec::new(), Vec::new());
+    for n in 0..bench.runs {
+        out.say(&format!("run {} of {}", n + 1, bench.runs));
+        let at = |name: &str| folder.path().join(format!("{name}-{n}"));
+        syncs.push(limits::disk_syncs_per_s(folder.path())?);
+        starts.push(limits::process_starts_per_s()?);
+        let up = start::measure(&at("up")).await?;
+        first.push(up.first_ms);
+        next.push(up.next_ms);
+        memory.push(up.idle_mib);
+        control.push(control_plane::jobs_per_s(&settings(&at("control"))?, bench.jobs).await?);
+        sandboxed.push(sandboxed::jobs_per_s(&settings(&at("sandboxed"))?, bench.jobs / 2).await?);
+    }
+    let report = Report {
+        control_plane_jobs_per_s: median(control),
+        sandboxed_jobs_per_s: median(sandboxed),
+        up_first_start_ms: median(first),
+        up_next_start_ms: median(next),
+        idle_memory_mib: median(memory),
+        disk_syncs_per_s: median(syncs),
+        process_starts_per_s: median(starts),
+        fsync: "WAL, synchronous=FULL: every transaction is synced before it is answered",
+        jobs: bench.jobs,
+        runs: bench.runs,
+        cores: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+        load_1m: limits::load(),
+    };
+    out.either(&report, || text(&report));
+    Ok(())
+}
+
+/// Temporary folders of many machines are in memory, where a sync costs nothing; the user's folder is on a disk.
+fn make_parent() -> Done<std::path::PathBuf> {
+    let parent = Settings::load(&Flags::default())?.data.join("bench");
+    std::fs::create_dir_all(&parent).with_context(|| format!("make {}", parent.display()))?;
+    Ok(parent)
+}
+
+fn settings(data: &Path) -> Done<Settings> {
+    Settings::load(&Flags::default())?.with(&[
+        ("data", data.display().to_string()),
+        ("api.listen", "127.0.0.1:0".to_owned()),
+        ("agents.listen", "127.0.0.1:0".to_owned()),
+        ("account.fund_usd", "1000000.00".to_owned()),
+        ("networks.simulated.enabled", "true".to_owned()),
+        ("networks.simulated.latency", "0ms".to_owned()),
+        ("networks.simulated.capacity", "100000".to_owned()),
+    ])
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).map_or(0.0, |value| (value * 10.0).round() / 10.0)
+}
+
+fn text(report: &Report) -> String {
+    let mut table = Table::new(&[
+        ("measured", Side::Left),
+        ("median", Side::Right),
+        ("aim", Side::Left),
+        ("beside", Side::Left),
+    ]);
+    let mut row = |name: &str, value: f64, aim: &str, beside: String| {
+        table.row([name.to_owned(), format!("{value:.1}"), aim.to_owned(), beside]);
+    };
+    let Report { disk_syncs_per_s, process_starts_per_s, .. } = report;
+    let syncs = format!(
+        "{:.1} syncs of this disk in the time of a job",
+        disk_syncs_per_s / report.control_plane_jobs_per_s
+    );
+    row("jobs/s, control plane only", report.control_plane_jobs_per_s, "200", syncs);
+    let starts = format!(
+        "{:.1} starts of `sh -c true` in the time of a job",
+        process_starts_per_s / report.sandboxed_jobs_per_s
+    );
+    row("jobs/s, a sandbox each", report.sandboxed_jobs_per_s, "50", starts);
+    row(
+        "`waag up` to ready, first start, ms",
+        report.up_first_start_ms,
+        "200",
+        "keys and schema are made".to_owned(),
+    );
+    row("`waag up` to ready, later starts, ms", report.up_next_start_ms, "200", String::new());
+    row("resident memory, idle, MiB", report.idle_memory_mib, "60", String::new());
+    row(
+        "syncs/s of this disk",
+        *disk_syncs_per_s,
+        "-",
+        "4 KiB written and fdatasync, one after the other".to_owned(),
+    );
+    row("starts/s of `sh -c true`", *process_starts_per_s, "-", "one after the other".to_owned());
+    format!(
+        "{}\n{} jobs, {} runs, {} cores, load {:.1}; {}",
+        table.text(),
+        report.jobs,
+        report.runs,
+        report.cores,
+        report.load_1m,
+        report.fsync
+    )
+}

@@ -1,0 +1,286 @@
+//! `waag demo`: a whole job on a simulated market, whose first provider dies in the middle of the work.
+
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use domain::{Clock, Label};
+use serde::Serialize;
+use serde_json::{Value, json};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+use wire::rest::{ExecutionDoc, JobDoc, OffersDoc, PlanJob};
+
+use super::offers::Shown;
+use super::run::{ended, job_file, submit};
+use super::{Session, offers, outputs};
+use crate::client::Client;
+use crate::failure::{Done, Exit, Failure};
+use crate::follow::{Watch, report};
+use crate::plane::{Plane, SystemClock, processes};
+use crate::settings::Settings;
+use crate::show::Out;
+use crate::show::text::short;
+
+const JOB: &str = include_str!("../../../../examples/digits-train.yaml");
+const JOB_NAME: &str = "examples/digits-train.yaml";
+const POLL: Duration = Duration::from_millis(30);
+/// The first provider dies when so many of the job's segments are done, in parts of 100.
+const KILL_AT_PERCENT: u32 = 40;
+/// A demo that is not over after this has failed.
+const PATIENCE: Duration = Duration::from_secs(180);
+const CLEAN_UP: Duration = Duration::from_secs(20);
+const ACCURACY_LEAST: f64 = 0.95;
+
+/// What the demo came to.
+struct Ending {
+    job: JobDoc,
+    outputs: PathBuf,
+    accuracy: f64,
+}
+
+pub(crate) async fn run(settings: Settings, out: &Out) -> Done {
+    let started = Instant::now();
+    let data = settings.data.join("demo").join(folder_name());
+    let settings = settings.with(&[
+        ("data", data.display().to_string()),
+        ("api.listen", "127.0.0.1:0".to_owned()),
+        ("agents.listen", "127.0.0.1:0".to_owned()),
+        ("networks.simulated.enabled", "true".to_owned()),
+        ("engine.heartbeat", "300ms".to_owned()),
+        ("engine.heartbeat_misses", "3".to_owned()),
+    ])?;
+    let plane = Plane::start(&settings, processes(&data)?).await?;
+    log_to(&data)?;
+    let session = Session { out, client: Client::new(&plane.endpoint.api, plane.token.clone())? };
+    say_started(out, &plane, &data, started);
+    let file = job_file::of_bytes(JOB.as_bytes().to_vec(), JOB_NAME.to_owned(), Path::new("."))?;
+    let plan = PlanJob { file: file.text.clone(), file_name: Some(file.name.clone()) };
+    let ranked = session.client.offers_for(&plan).await?;
+    out.say(&format!("\n{JOB_NAME} could run on:\n{}\n", offers::text(&ranked, Shown::FEW)));
+
+    let mut interrupt = signal(SignalKind::interrupt()).context("listen for Ctrl-C")?;
+    let job = submit(&session, &file, None).await?;
+    let ending = tokio::select! {
+        ending = live(&session, &plane, &job, &data, started) => ending,
+        _ = interrupt.recv() => Err(Failure::new(Exit::Interrupted, "interrupted", "the demo was interrupted")),
+        () = tokio::time::sleep(PATIENCE) => Err(Failure::new(Exit::Failed, "demo_too_slow", format!("the demo is not over after {}", short(PATIENCE)))),
+    };
+    let ending = match ending {
+        Ok(ending) => ending,
+        Err(failure) => {
+            clean_up(&session, &job).await;
+            plane.stop().await;
+            return Err(failure.next(format!("its log is {}", data.join("waag.log").display())));
+        }
+    };
+    let checked = check(&plane, &ending).await;
+    plane.stop().await;
+    tell(out, &ranked, &ending, &data, started)?;
+    checked.map_err(|failure| failure.next(format!("its log is {}", data.join("waag.log").display())))
+}
+
+/// The job from its submission to its opened outputs.
+async fn live(
+    session: &Session<'_>,
+    plane: &Plane,
+    job: &JobDoc,
+    data: &Path,
+    started: Instant,
+) -> Done<Ending> {
+    let mut watch = Watch::new(&session.client, session.out, job, started);
+    let mut death: Option<Death> = None;
+    let job = loop {
+        let now = watch.turn().await?;
+        match &mut death {
+            None => death = kill_first(&watch, plane, &now).await?,
+            Some(death) => death.follow(&watch, &now),
+        }
+        if now.state == "settled" {
+            watch.finish();
+            break now;
+        }
+        tokio::time::sleep(POLL).await;
+    };
+    ended(&job)?;
+    if !job.executions.iter().any(|x| x.state == "lost") {
+        return Err(Failure::new(
+            Exit::Failed,
+            "nothing_lost",
+            "the job ended before its provider could be killed",
+        ));
+    }
+    let outputs = data.join("outputs");
+    outputs::fetch(&session.client, job.id, &outputs).await?;
+    let metrics = std::fs::read(outputs.join("metrics.json")).context("read the job's metrics.json")?;
+    let metrics: Value = serde_json::from_slice(&metrics).context("read the job's metrics.json")?;
+    let accuracy = metrics["accuracy"].as_f64().context("metrics.json names no accuracy")?;
+    Ok(Ending { job, outputs, accuracy })
+}
+
+/// A provider's end, watched for what it cost.
+struct Death {
+    at: Instant,
+    kept: u32,
+    told: bool,
+}
+
+impl Death {
+    /// Says once what was lost and how long it took to go on.
+    fn follow(&mut self, watch: &Watch<'_>, job: &JobDoc) {
+        let again = job.executions.iter().any(|x| x.attempt > 1 && x.state == "running");
+        let Some(lost) = job.executions.first().filter(|_| again && !self.told) else { return };
+        self.told = true;
+        watch.say(&format!(
+            "resumed   {} after the kill, from segment {}; lost: what was begun of segment {} ({} were kept at the kill)",
+            short(self.at.elapsed()),
+            lost.to_segment,
+            lost.to_segment,
+            self.kept
+        ));
+    }
+}
+
+/// Kills the provider of the first execution once enough is done.
+async fn kill_first(watch: &Watch<'_>, plane: &Plane, job: &JobDoc) -> Done<Option<Death>> {
+    let running = |x: &&ExecutionDoc| x.state == "running";
+    let Some(execution) = job.executions.first().filter(running) else { return Ok(None) };
+    let enough = job.segments_done * 100 >= job.segments * KILL_AT_PERCENT;
+    let (true, Some(lease)) = (enough, execution.lease) else { return Ok(None) };
+    let network = plane.sims.iter().find(|(name, _)| name.as_str() == execution.network);
+    let (_, network) = network.context("the first execution is on no simulated network")?;
+    let provider = network.kill_provider(&Label::of(lease)).await.context("kill the provider")?;
+    watch.say(&format!(
+        "KILL      the demo ends provider {provider} and its agent; nobody tells the control plane"
+    ));
+    Ok(Some(Death { at: Instant::now(), kept: job.segments_done, told: false }))
+}
+
+/// What must hold at the end of every demo.
+async fn check(plane: &Plane, ending: &Ending) -> Done {
+    let failed = |what: String| Err(Failure::new(Exit::Failed, "demo_failed", what));
+    let wrong = plane.engine.ledger_check().await.context("check the ledger")?;
+    if !wrong.is_empty() {
+        return failed(format!("the ledger does not add up: {}", wrong.join("; ")));
+    }
+    for (name, network) in &plane.sims {
+        let open = network.open_leases().await;
+        if open > 0 {
+            return failed(format!("{open} leases are still open on {name}"));
+        }
+    }
+    let networks: std::collections::BTreeSet<&str> =
+        ending.job.executions.iter().map(|x| x.network.as_str()).collect();
+    if networks.len() < 2 {
+        return failed("the job did not go on on another network".to_owned());
+    }
+    if ending.accuracy < ACCURACY_LEAST {
+        return failed(format!(
+            "the trained model recognises {} of the test part, at least {ACCURACY_LEAST} was expected",
+            ending.accuracy
+        ));
+    }
+    Ok(())
+}
+
+/// Leaves nothing running behind a demo that failed.
+async fn clean_up(session: &Session<'_>, job: &JobDoc) {
+    let job = job.id.to_string();
+    let settled = async {
+        loop {
+            match session.client.job_cancel(&job).await {
+                Ok(doc) if doc.state == "settled" => return,
+                _ => tokio::time::sleep(POLL).await,
+            }
+        }
+    };
+    if tokio::time::timeout(CLEAN_UP, settled).await.is_err() {
+        session.out.say("warning: an agent may still run; it ends by itself when it hears nothing");
+    }
+}
+
+fn say_started(out: &Out, plane: &Plane, data: &Path, started: Instant) {
+    let networks: Vec<&str> = plane.sims.keys().map(|name| name.as_str()).collect();
+    out.say(&format!(
+        "{:>8} an embedded market is up: {} (simulated: providers, prices, places; real: agents, sandboxes, work)",
+        short(started.elapsed()),
+        networks.join(", ")
+    ));
+    out.say(&format!("         api http://{}, data {}", plane.endpoint.api, data.display()));
+}
+
+fn tell(out: &Out, ranked: &OffersDoc, ending: &Ending, data: &Path, started: Instant) -> Done {
+    let elapsed = started.elapsed();
+    if out.json {
+        out.document(&document(ranked, ending, data, elapsed)?);
+        return Ok(());
+    }
+    out.answer(&format!("\n{}\n", report::text(&ending.job)));
+    out.answer(&format!("accuracy   {} of the test part", ending.accuracy));
+    out.answer(&format!("outputs    {}", ending.outputs.display()));
+    out.answer(&format!("data       {} (kept)", data.display()));
+    out.answer(&format!("took       {}", short(elapsed)));
+    out.next(&format!(
+        "waag up --data {0}, then in another shell: waag explain {1} --data {0}",
+        data.display(),
+        ending.job.id
+    ));
+    Ok(())
+}
+
+#[derive(Serialize)]
+struct ExecutionLine<'a> {
+    network: &'a str,
+    provider: Option<&'a str>,
+    region: Option<&'a str>,
+    outcome: &'a str,
+    reason: Option<&'a str>,
+    from_segment: u32,
+    to_segment: u32,
+    simulated: bool,
+}
+
+fn document(ranked: &OffersDoc, ending: &Ending, data: &Path, elapsed: Duration) -> Done<Value> {
+    let job = &ending.job;
+    let executions: Vec<ExecutionLine<'_>> = job
+        .executions
+        .iter()
+        .map(|x| ExecutionLine {
+            network: &x.network,
+            provider: x.provider.as_deref(),
+            region: x.region.as_deref(),
+            outcome: &x.state,
+            reason: x.reason.as_deref(),
+            from_segment: x.from_segment,
+            to_segment: x.to_segment,
+            simulated: x.simulated,
+        })
+        .collect();
+    let settlement = job.settlement.as_ref().context("a settled job has a settlement")?;
+    Ok(json!({
+        "job": {
+            "id": job.id, "name": job.name, "state": job.state, "outcome": job.outcome,
+            "accuracy": ending.accuracy, "segments": job.segments,
+        },
+        "offers": ranked.offers,
+        "executions": executions,
+        "settlement": settlement,
+        "outputs": ending.outputs,
+        "data": data,
+        "elapsed_ms": u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
+    }))
+}
+
+fn log_to(data: &Path) -> Done {
+    let file = std::fs::File::create(data.join("waag.log")).context("make the log file")?;
+    let filter = EnvFilter::try_from_env("WAAG_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt().with_writer(Mutex::new(file)).with_ansi(false).with_env_filter(filter).init();
+    Ok(())
+}
+
+/// Unique, and in the order of time: `20261126T180731.123Z-4711`.
+fn folder_name() -> String {
+    let now = SystemClock.now().to_string().replace(['-', ':'], "");
+    format!("{now}-{}", std::process::id())
+}

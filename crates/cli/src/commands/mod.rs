@@ -1,0 +1,59 @@
+//! One file per command. Each takes what was typed and speaks to the control plane over its API.
+
+mod account;
+pub(crate) mod agent;
+mod bench;
+mod cancel;
+mod config;
+mod demo;
+mod doctor;
+mod example;
+mod explain;
+mod help;
+mod jobs;
+mod logs;
+mod offers;
+mod outputs;
+mod run;
+mod up;
+
+use crate::args::{Args, Command};
+use crate::client::Client;
+use crate::failure::Done;
+use crate::settings::{Flags, Settings};
+use crate::show::Out;
+
+/// What most commands need.
+pub(crate) struct Session<'a> {
+    pub(crate) out: &'a Out,
+    pub(crate) client: Client,
+}
+
+pub(crate) async fn dispatch(args: Args, out: &Out) -> Done {
+    let flags = Flags { data: args.global.data.clone(), config: args.global.config.clone() };
+    let settings = || Settings::load(&flags);
+    let session =
+        || -> Done<Session<'_>> { Ok(Session { out, client: Client::of_folder(&settings()?.data)? }) };
+    match args.command {
+        Command::Demo => demo::run(settings()?, out).await,
+        Command::Up => up::run(settings()?, out).await,
+        Command::Run(run) => run::run(&session()?, &run).await,
+        Command::Offers { file } => offers::run(&session()?, file.as_deref()).await,
+        Command::Jobs(jobs) => jobs::run(&session()?, &jobs).await,
+        Command::Logs { job, follow } => logs::run(&session()?, &job, follow).await,
+        Command::Explain { job } => explain::run(&session()?, &job).await,
+        Command::Outputs { job, folder } => outputs::run(&session()?, &job, folder).await,
+        Command::Cancel { job } => cancel::run(&session()?, &job).await,
+        Command::Account => account::run(&session()?).await,
+        Command::Doctor => doctor::run(settings(), out).await,
+        Command::Config(config) => config::run(&settings()?, &config, out),
+        Command::Bench(bench) => bench::run(&bench, out).await,
+        Command::Example(example) => example::run(&example),
+        Command::Openapi => {
+            out.answer(&server::openapi());
+            Ok(())
+        }
+        Command::Help { topic } => help::run(topic.as_deref(), out),
+        Command::Agent => Ok(()),
+    }
+}

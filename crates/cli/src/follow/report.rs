@@ -1,0 +1,80 @@
+//! What happened and what it cost.
+
+use wire::rest::{JobDoc, SettlementDoc};
+
+use crate::show::table::{Side, Table};
+use crate::show::text::clean;
+
+/// The job with its executions and, once it is settled, its settlement.
+pub(crate) fn text(job: &JobDoc) -> String {
+    let mut text = format!("job        {} {}\nstate      {}", job.id, clean(&job.name), job.state);
+    if let (Some(outcome), Some(reason)) = (&job.outcome, &job.reason) {
+        text.push_str(&format!(", {outcome}: {}", clean(reason)));
+    }
+    text.push_str(&format!("\nprogress   {} of {} segments", job.segments_done, job.segments));
+    if let Some(what) = &job.waiting_for {
+        text.push_str(&format!("\nwaits for  {}", clean(what)));
+    }
+    if !job.executions.is_empty() {
+        text.push_str("\n\n");
+        text.push_str(&executions(job));
+    }
+    if let Some(settlement) = &job.settlement {
+        text.push_str("\n\n");
+        text.push_str(&money(settlement));
+    }
+    text
+}
+
+fn executions(job: &JobDoc) -> String {
+    let mut table = Table::new(&[
+        ("attempt", Side::Right),
+        ("network", Side::Left),
+        ("provider", Side::Left),
+        ("region", Side::Left),
+        ("$/hour", Side::Right),
+        ("state", Side::Left),
+        ("segments", Side::Left),
+        ("lease", Side::Left),
+        ("simulated", Side::Left),
+    ]);
+    for x in &job.executions {
+        let state = match &x.reason {
+            Some(reason) => format!("{} ({})", x.state, clean(reason)),
+            None => x.state.clone(),
+        };
+        table.row([
+            x.attempt.to_string(),
+            clean(&x.network),
+            x.provider.as_deref().map_or_else(|| "-".to_owned(), clean),
+            x.region.as_deref().map_or_else(|| "unknown".to_owned(), clean),
+            x.price_usd_hour.to_string(),
+            state,
+            format!("{}..{}", x.from_segment, x.to_segment),
+            x.lease_state.clone(),
+            if x.simulated { "simulated" } else { "" }.to_owned(),
+        ]);
+    }
+    table.text()
+}
+
+fn money(settlement: &SettlementDoc) -> String {
+    let mut table = Table::new(&[("settlement", Side::Left), ("$", Side::Right), ("", Side::Left)]);
+    let mark = if settlement.simulated { "at simulated prices" } else { "" };
+    table.row(["paid".to_owned(), settlement.paid_usd.to_string(), mark.to_owned()]);
+    table.row(["  of that fees".to_owned(), settlement.fees_usd.to_string(), String::new()]);
+    table.row(["refunded".to_owned(), settlement.refunded_usd.to_string(), "held and given back".to_owned()]);
+    if settlement.disputed_usd > domain::Usd::ZERO {
+        let note = "billed beyond what is owed; not paid".to_owned();
+        table.row(["disputed".to_owned(), settlement.disputed_usd.to_string(), note]);
+    }
+    if let (Some(cloud), Some(source)) = (settlement.cloud_usd, &settlement.cloud_source) {
+        table.row([
+            "the same seconds on a cloud".to_owned(),
+            cloud.to_string(),
+            "at a listed price:".to_owned(),
+        ]);
+        return format!("{}\n  {source}", table.text());
+    }
+    table.text()
+}

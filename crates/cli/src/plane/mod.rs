@@ -1,0 +1,148 @@
+//! A control plane: its folder, its ports, its networks, the engine and both listeners, in one process.
+//!
+//! - `endpoint.rs`: where it listens, kept from the first start on, since agents are told once.
+//! - `networks.rs`: the connected networks, each in its layers.
+//! - `clock.rs`: the wall clock. `crash.rs`: named points at which a test kills this process.
+
+mod clock;
+pub(crate) mod crash;
+mod endpoint;
+mod networks;
+
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context;
+use custody::{Keystore, OsEntropy, Secret};
+use domain::Usd;
+use engine::{Engine, Parts};
+use market::Machine;
+use server::{Guard, agent_api, serve_agents, serve_users, user_api};
+use store::Store;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+pub(crate) use clock::SystemClock;
+pub(crate) use endpoint::Endpoint;
+pub(crate) use networks::{Networks, SimNetworks, processes};
+
+use crate::failure::{Done, Exit, Failure};
+use crate::settings::Settings;
+
+/// A running control plane.
+pub(crate) struct Plane {
+    pub(crate) engine: Engine,
+    pub(crate) endpoint: Endpoint,
+    pub(crate) token: Secret,
+    pub(crate) sims: SimNetworks,
+    store: Store,
+    shutdown: watch::Sender<bool>,
+    tasks: JoinSet<Result<(), server::ServeError>>,
+}
+
+impl Plane {
+    /// Opens the data folder and starts everything. It answers once this returns.
+    pub(crate) async fn start(settings: &Settings, machine: Arc<dyn Machine>) -> Done<Self> {
+        let folder = &settings.data;
+        make_folder(folder)?;
+        let store = open_store(folder).await?;
+        let keys = Arc::new(open_keys(folder)?);
+        let (endpoint, users, agents) = Endpoint::bind(settings)?;
+        let clock = Arc::new(SystemClock);
+        let Networks { registry, sims } = Networks::connect(settings, clock.clone(), machine)?;
+        let engine = Engine::new(Parts {
+            store: store.clone(),
+            registry,
+            keys: Arc::clone(&keys),
+            clock,
+            entropy: Arc::new(OsEntropy),
+            probe: crash::probe(folder),
+            config: settings.engine.clone(),
+            agent_url: format!("https://{}", endpoint.agents),
+        });
+        fund_once(&engine, settings.fund).await?;
+        engine.adopt().await.context("compare the networks' lists with what is stored")?;
+        // Whoever asks as soon as it answers finds offers.
+        engine.refresh_offers().await.context("ask the networks for offers")?;
+        let (shutdown, stopped) = watch::channel(false);
+        let mut tasks = JoinSet::new();
+        let guard = Guard::new(keys.api_token().clone(), endpoint.api_port());
+        tasks.spawn(serve_users(users, user_api(engine.clone(), guard), stopped.clone()));
+        let (router, identity, stop) = (agent_api(engine.clone()), Arc::clone(&keys), stopped.clone());
+        tasks.spawn(async move { serve_agents(agents, identity.tls(), router, stop).await });
+        let running = engine.clone();
+        tasks.spawn(async move {
+            running.run(stopped).await;
+            Ok(())
+        });
+        endpoint.write(folder)?;
+        let token = keys.api_token().clone();
+        Ok(Self { engine, endpoint, token, sims, store, shutdown, tasks })
+    }
+
+    /// Returns when a listener failed, which nothing but a person can mend.
+    pub(crate) async fn failed(&mut self) -> Failure {
+        loop {
+            match self.tasks.join_next().await {
+                Some(Ok(Err(error))) => {
+                    return anyhow::Error::from(error)
+                        .context("a listener of the control plane failed")
+                        .into();
+                }
+                Some(_) => {}
+                None => std::future::pending().await,
+            }
+        }
+    }
+
+    /// Finishes what is under way and closes the store. Agents go on.
+    pub(crate) async fn stop(mut self) {
+        self.shutdown.send_replace(true);
+        while self.tasks.join_next().await.is_some() {}
+        self.store.close().await;
+    }
+}
+
+fn make_folder(folder: &Path) -> Done {
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|e| {
+        Failure::new(
+            Exit::Failed,
+            "data_folder",
+            format!("the data folder {} cannot be made", folder.display()),
+        )
+        .why(e)
+        .next("name another with --data or the setting `data`")
+    })
+}
+
+async fn open_store(folder: &Path) -> Done<Store> {
+    let id = hex::encode({
+        let mut bytes = [0u8; 8];
+        domain::Entropy::fill(&OsEntropy, &mut bytes);
+        bytes
+    });
+    Store::open(folder, &id).await.map_err(|error| match &error {
+        store::Error::InUse { .. } => Failure::new(Exit::Refused, "data_folder_in_use", error.to_string())
+            .next("use the one that runs, stop it first, or name another folder with --data"),
+        store::Error::Schema { .. } => Failure::new(Exit::Refused, "schema_version", error.to_string())
+            .next("run the version of waag that wrote the folder, or name another folder with --data"),
+        _ => anyhow::Error::from(error).context("open the data store").into(),
+    })
+}
+
+fn open_keys(folder: &Path) -> Done<Keystore> {
+    Keystore::open(&folder.join("keys"), &OsEntropy).map_err(|error| {
+        Failure::new(Exit::Failed, "keystore", error.to_string())
+            .next("mend the file that is named, or restore the folder `keys` from a backup")
+    })
+}
+
+/// The first start pays into the account; later ones find it paid.
+async fn fund_once(engine: &Engine, amount: Usd) -> Done {
+    let account = engine.account_view().await.context("read the account")?;
+    if account.funded_usd == Usd::ZERO && amount > Usd::ZERO {
+        engine.fund(amount).await.context("pay into the account")?;
+    }
+    Ok(())
+}

@@ -1,0 +1,81 @@
+//! The connected networks. Each stands in the layers that all of them share.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context;
+use domain::{Clock, Millis, NetworkName};
+use market::layers::{Limit, Observe, Retry, Timeout};
+use market::sim::{SimConfig, SimNetwork, StateFile};
+use market::{Machine, Network, ProcessMachine, Registry};
+
+use crate::failure::Done;
+use crate::settings::Settings;
+
+const CALL_MAX: Millis = Millis(10_000);
+const CALLS_AT_A_TIME: usize = 16;
+const TRIES: u32 = 3;
+const RETRY_WAIT: Millis = Millis(50);
+
+/// The simulated networks by name, for what only a demo may do to them.
+pub(crate) type SimNetworks = BTreeMap<NetworkName, Arc<SimNetwork>>;
+
+/// What the engine buys on.
+pub(crate) struct Networks {
+    pub(crate) registry: Registry,
+    pub(crate) sims: SimNetworks,
+}
+
+type Open = fn(
+    SimConfig,
+    Arc<dyn Clock>,
+    Arc<dyn Machine>,
+    &StateFile,
+) -> Result<SimNetwork, market::sim::StateError>;
+
+/// Each simulated network by its name.
+const SIMULATED: [(&str, Open); 3] = [
+    ("sim-auction", SimNetwork::auction),
+    ("sim-cloud", SimNetwork::cloud),
+    ("sim-queue", SimNetwork::queue),
+];
+
+impl Networks {
+    /// Connects what the settings name.
+    pub(super) fn connect(
+        settings: &Settings,
+        clock: Arc<dyn Clock>,
+        machine: Arc<dyn Machine>,
+    ) -> Done<Self> {
+        let mut sims = SimNetworks::new();
+        let wanted = if settings.simulated { SIMULATED.as_slice() } else { &[] };
+        for (name, open) in wanted {
+            let name: NetworkName = name.parse().context("name a simulated network")?;
+            let state = StateFile::at(settings.data.join("networks").join(format!("{name}.journal")));
+            let config = SimConfig {
+                latency: settings.latency,
+                capacity: settings.capacity,
+                ..SimConfig::new(name.clone(), settings.seed)
+            };
+            let network = open(config, Arc::clone(&clock), Arc::clone(&machine), &state)
+                .with_context(|| format!("open the state of {name}"))?;
+            sims.insert(name, Arc::new(network));
+        }
+        let layered = sims.values().map(|network| layered(network.clone()));
+        Ok(Self { registry: Registry::new(layered), sims })
+    }
+}
+
+fn layered(network: Arc<dyn Network>) -> Arc<dyn Network> {
+    let limited = Arc::new(Limit::new(network, CALLS_AT_A_TIME));
+    let timed = Arc::new(Timeout::new(limited, CALL_MAX));
+    let retried = Arc::new(Retry::new(timed, TRIES, |n| RETRY_WAIT.times(u64::from(n))));
+    Arc::new(Observe::new(retried))
+}
+
+/// Agents as processes of this executable, below the data folder.
+pub(crate) fn processes(data: &Path) -> Done<Arc<dyn Machine>> {
+    let executable = std::env::current_exe().context("find this executable")?;
+    Ok(Arc::new(ProcessMachine::new(executable, data.join("machines"))))
+}
