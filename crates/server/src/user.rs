@@ -145,7 +145,7 @@ async fn job_list(State(engine): State<Engine>, Params(Limit { limit }): Params<
 
 /// Shows a job, named by id, by the beginning of its id, or by name.
 #[utoipa::path(get, path = "/v1/jobs/{job}", params(("job" = String, Path)), responses(
-    (status = 200, body = JobDoc), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
+    (status = 200, body = JobDoc), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
     (status = 404, body = ErrorBody), (status = 409, body = ErrorBody, description = "several jobs fit")))]
 async fn job_show(State(engine): State<Engine>, Segment(job): Segment<String>) -> Answer<JobDoc> {
     let id = find(&engine, &job).await?;
@@ -154,7 +154,7 @@ async fn job_show(State(engine): State<Engine>, Segment(job): Segment<String>) -
 
 /// Removes a settled job with its logs and objects.
 #[utoipa::path(delete, path = "/v1/jobs/{job}", params(("job" = String, Path)), responses(
-    (status = 204), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
+    (status = 204), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
     (status = 404, body = ErrorBody), (status = 409, body = ErrorBody, description = "it is not settled")))]
 async fn job_remove(
     State(engine): State<Engine>,
@@ -176,7 +176,7 @@ async fn job_remove(
 
 /// Cancels a job; repeating it changes nothing.
 #[utoipa::path(post, path = "/v1/jobs/{job}/cancel", params(("job" = String, Path)), responses(
-    (status = 200, body = JobDoc), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
+    (status = 200, body = JobDoc), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
     (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
 async fn job_cancel(State(engine): State<Engine>, Segment(job): Segment<String>) -> Answer<JobDoc> {
     let id = find(&engine, &job).await?;
@@ -186,7 +186,7 @@ async fn job_cancel(State(engine): State<Engine>, Segment(job): Segment<String>)
 
 /// Explains why this offer, why not the others, and what happens if it dies.
 #[utoipa::path(get, path = "/v1/jobs/{job}/explain", params(("job" = String, Path)), responses(
-    (status = 200, body = ExplainDoc), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
+    (status = 200, body = ExplainDoc), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
     (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
 async fn job_explain(State(engine): State<Engine>, Segment(job): Segment<String>) -> Answer<ExplainDoc> {
     let id = find(&engine, &job).await?;
@@ -215,7 +215,7 @@ async fn job_log(
 
 /// Opens the job's outputs: a tar with the folder `outputs`.
 #[utoipa::path(get, path = "/v1/jobs/{job}/outputs", params(("job" = String, Path)), responses(
-    (status = 200, content_type = "application/x-tar"), (status = 401, body = ErrorBody),
+    (status = 200, content_type = "application/x-tar"), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
     (status = 403, body = ErrorBody), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
 async fn job_outputs(
     State(engine): State<Engine>,
