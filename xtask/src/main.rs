@@ -22,7 +22,7 @@ Usage: cargo xtask COMMAND
 
   test               everything a change must pass; CI runs this
   layers             dependencies between crates against xtask/layers.toml
-  tidy               sizes, text hygiene, crate READMEs, SQL only in store
+  tidy               sizes, text hygiene, crate READMEs, SQL only in store, no orphans
   openapi [--check]  write docs/openapi.json, or only compare it
   golden             run the suites that keep golden files and rewrite those files
 ";

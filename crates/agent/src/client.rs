@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use custody::{CertificatePin, OsEntropy, Secret};
 use domain::Entropy;
-use reqwest::header::{AUTHORIZATION, HeaderValue};
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
 use tokio::time::Instant;
-use wire::agent::{BootDoc, LogAck};
+use wire::agent::{BootDoc, NEXT_OFFSET_HEADER};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
@@ -108,12 +108,21 @@ impl Client {
 /// Asks once.
 pub(crate) async fn once(request: RequestBuilder) -> Result<Answer, ClientError> {
     let Ok(response) = request.send().await else { return Ok(Answer::Again) };
-    match response.status() {
+    if response.status().is_success() {
+        return Ok(Answer::Good(response));
+    }
+    refusal(response.status(), response.headers())
+}
+
+/// What an answer that is no success asks for.
+fn refusal(status: StatusCode, headers: &HeaderMap) -> Result<Answer, ClientError> {
+    match status {
         StatusCode::UNAUTHORIZED | StatusCode::CONFLICT | StatusCode::GONE => Err(ClientError::Over),
+        StatusCode::NOT_FOUND => Err(ClientError::Refused("what was asked for is not there".to_owned())),
         StatusCode::RANGE_NOT_SATISFIABLE => {
-            Ok(response.json::<LogAck>().await.map_or(Answer::Again, |ack| Answer::Gap(ack.next_offset)))
+            let next = headers.get(NEXT_OFFSET_HEADER).and_then(|value| value.to_str().ok());
+            Ok(next.and_then(|text| text.parse().ok()).map_or(Answer::Again, Answer::Gap))
         }
-        status if status.is_success() => Ok(Answer::Good(response)),
         _ => Ok(Answer::Again),
     }
 }
@@ -139,5 +148,34 @@ impl Patience {
         tokio::time::sleep(self.wait / 2 + self.wait / 2 * u32::from(byte[0]) / 255).await;
         self.wait = (self.wait * 2).min(WAIT_LONGEST);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn log_gap_goes_on_at_the_named_offset() {
+        let gap = |offset: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(NEXT_OFFSET_HEADER, offset.parse().unwrap());
+            refusal(StatusCode::RANGE_NOT_SATISFIABLE, &headers)
+        };
+        assert!(matches!(gap("4096"), Ok(Answer::Gap(4096))));
+        assert!(matches!(gap("-1"), Ok(Answer::Again)));
+        assert!(matches!(refusal(StatusCode::RANGE_NOT_SATISFIABLE, &HeaderMap::new()), Ok(Answer::Again)));
+    }
+
+    #[test]
+    fn refusal_ends_the_agent_only_where_repeating_is_useless() {
+        let means = |status: u16| refusal(StatusCode::from_u16(status).unwrap(), &HeaderMap::new());
+        for over in [401, 409, 410] {
+            assert!(matches!(means(over), Err(ClientError::Over)), "{over}");
+        }
+        assert!(matches!(means(404), Err(ClientError::Refused(_))));
+        for again in [400, 403, 408, 413, 422, 429, 500, 502, 503, 504] {
+            assert!(matches!(means(again), Ok(Answer::Again)), "{again}");
+        }
     }
 }

@@ -90,6 +90,11 @@ impl SubmitError {
             Self::Engine(_) => "internal",
         }
     }
+
+    /// Whether the same submission may be taken later.
+    pub const fn retryable(&self) -> bool {
+        matches!(self, Self::Refused(AdmissionRefusal::BudgetExceedsAccount { .. }) | Self::Engine(_))
+    }
 }
 
 impl<T: Into<Error>> From<T> for SubmitError {
@@ -104,6 +109,9 @@ pub enum AgentRefusal {
     /// No open execution has this token.
     #[error("the token is unknown")]
     Unknown,
+    /// The execution's job has no such object.
+    #[error("this execution's job has no such object")]
+    NoObject,
     /// Another instance connected with the token first.
     #[error("another instance holds this execution")]
     OtherInstance,

@@ -79,6 +79,16 @@ impl Engine {
         Ok(())
     }
 
+    /// Whether this is the token of the user API.
+    pub fn user_admits(&self, token: &str) -> bool {
+        self.context.keys.api_token().matches(token)
+    }
+
+    /// The largest upload of inputs, checkpoints or outputs.
+    pub fn upload_bytes_max(&self) -> u64 {
+        self.context.config.upload_bytes_max
+    }
+
     /// The time between heartbeats.
     pub fn heartbeat(&self) -> Millis {
         self.context.config.heartbeat

@@ -1,7 +1,7 @@
 //! The agent API: see `wire::agent` for the protocol.
 
-use axum::body::{Body, Bytes};
-use axum::extract::{DefaultBodyLimit, FromRequestParts, Path, Query, State};
+use axum::body::Body;
+use axum::extract::{DefaultBodyLimit, FromRequestParts, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use axum::response::Response;
@@ -15,7 +15,10 @@ use wire::agent::{
     WRAPPED_KEY_HEADER, Welcome,
 };
 
-use crate::error::AgentError;
+use crate::error::{AgentError, ApiError};
+use crate::extract::{Doc, Params, Piece, Segment};
+
+const SEE: &str = "speak agent protocol 1";
 
 /// The routes for agents.
 pub fn agent_api(engine: Engine) -> Router {
@@ -32,7 +35,12 @@ pub fn agent_api(engine: Engine) -> Router {
         .route("/agent/v1/checkpoints/{segment}", put(checkpoint))
         .route("/agent/v1/outputs", put(outputs))
         .layer(DefaultBodyLimit::disable());
-    small.merge(logs).merge(streams).with_state(engine)
+    small
+        .merge(logs)
+        .merge(streams)
+        .fallback(async || ApiError::no_route(SEE))
+        .method_not_allowed_fallback(async || ApiError::no_method(SEE))
+        .with_state(engine)
 }
 
 /// The agent's token.
@@ -52,7 +60,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Token {
 async fn hello(
     State(engine): State<Engine>,
     Token(token): Token,
-    Json(hello): Json<Hello>,
+    Doc(hello): Doc<Hello>,
 ) -> Result<Json<Welcome>, AgentError> {
     Ok(Json(engine.agent_hello(&token, &hello).await?))
 }
@@ -60,7 +68,7 @@ async fn hello(
 async fn heartbeat(
     State(engine): State<Engine>,
     Token(token): Token,
-    Json(beat): Json<Heartbeat>,
+    Doc(beat): Doc<Heartbeat>,
 ) -> Result<Json<Orders>, AgentError> {
     Ok(Json(engine.agent_heartbeat(&token, &beat).await?))
 }
@@ -68,12 +76,13 @@ async fn heartbeat(
 async fn finish(
     State(engine): State<Engine>,
     Token(token): Token,
-    Json(finish): Json<Finish>,
+    Doc(finish): Doc<Finish>,
 ) -> Result<Json<Orders>, AgentError> {
     Ok(Json(engine.agent_finish(&token, &finish).await?))
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Offset {
     offset: u64,
 }
@@ -81,8 +90,8 @@ struct Offset {
 async fn logs(
     State(engine): State<Engine>,
     Token(token): Token,
-    Query(Offset { offset }): Query<Offset>,
-    bytes: Bytes,
+    Params(Offset { offset }): Params<Offset>,
+    Piece(bytes): Piece,
 ) -> Result<Json<LogAck>, AgentError> {
     let stored = engine.agent_logs(&token, offset, &bytes).await?;
     Ok(Json(LogAck { next_offset: stored.next_offset }))
@@ -91,7 +100,7 @@ async fn logs(
 async fn object(
     State(engine): State<Engine>,
     Token(token): Token,
-    Path(id): Path<String>,
+    Segment(id): Segment<String>,
 ) -> Result<Response, AgentError> {
     let id: ObjectId = id.parse().map_err(|_| AgentError(AgentRefusal::Malformed("this is no object id")))?;
     let stream = engine.agent_object(&token, id).await?;
@@ -101,7 +110,7 @@ async fn object(
 async fn checkpoint(
     State(engine): State<Engine>,
     Token(token): Token,
-    Path(segment): Path<u32>,
+    Segment(segment): Segment<u32>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<UploadReceipt>, AgentError> {

@@ -1,9 +1,10 @@
-//! Engine errors as HTTP answers.
+//! Errors as HTTP answers: every one is an `ErrorBody` that says what happened and what to do next.
 
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use engine::{AgentRefusal, SubmitError};
+use wire::agent::NEXT_OFFSET_HEADER;
 use wire::rest::ErrorBody;
 
 /// An answer that is not a success.
@@ -20,18 +21,28 @@ impl ApiError {
             message: message.into(),
             why: None,
             next: Some(next.to_owned()),
-            retryable: status.is_server_error(),
+            retryable: status.is_server_error() || status == StatusCode::REQUEST_TIMEOUT,
         };
         Self { status, body }
     }
 
     pub(crate) fn not_found(what: &str) -> Self {
-        Self::new(
-            StatusCode::NOT_FOUND,
-            "not_found",
-            format!("there is no {what}"),
-            "`waag jobs` lists what there is",
-        )
+        let message = format!("there is no {what}");
+        Self::new(StatusCode::NOT_FOUND, "not_found", message, "`waag jobs` lists what there is")
+    }
+
+    pub(crate) fn no_route(next: &str) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found", "there is no such route", next)
+    }
+
+    pub(crate) fn no_method(next: &str) -> Self {
+        let message = "this route does not know the method";
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message, next)
+    }
+
+    pub(crate) fn too_large(max: u64) -> Self {
+        let message = format!("the body may have at most {max} bytes");
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", message, "send less")
     }
 }
 
@@ -49,63 +60,66 @@ impl From<engine::Error> for ApiError {
         }
         tracing::error!(error = %chain(&error), "a request failed on our side");
         let message = "the control plane failed to answer";
-        Self::new(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "internal",
-            message,
-            "look at the log of `waag up`, then try again",
-        )
+        let next = "look at the log of `waag up`, then try again";
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", message, next)
     }
 }
 
 impl From<SubmitError> for ApiError {
     fn from(error: SubmitError) -> Self {
-        let (status, next) = match &error {
-            SubmitError::Engine(_) => match error {
-                SubmitError::Engine(inner) => return inner.into(),
-                _ => (StatusCode::INTERNAL_SERVER_ERROR, ""),
-            },
-            SubmitError::File(_) => (StatusCode::UNPROCESSABLE_ENTITY, "mend the job file and submit again"),
-            SubmitError::Refused(refusal) => (StatusCode::CONFLICT, refusal.next()),
+        let (status, message, next) = match &error {
+            SubmitError::Engine(_) => {
+                tracing::error!(error = %chain(&error), "a submission failed on our side");
+                let next = "look at the log of `waag up`, then try again";
+                (StatusCode::INTERNAL_SERVER_ERROR, error.to_string(), next)
+            }
+            SubmitError::File(why) => {
+                (StatusCode::UNPROCESSABLE_ENTITY, why.to_string(), "mend the job file and submit again")
+            }
+            SubmitError::Refused(why) => (StatusCode::CONFLICT, why.to_string(), why.next()),
             SubmitError::NoAdmissibleOffer(_) => {
-                (StatusCode::CONFLICT, "`waag offers FILE` shows each offer's reason")
+                (StatusCode::CONFLICT, error.to_string(), "`waag offers FILE` shows each offer's reason")
             }
             SubmitError::SecretMissing(_) | SubmitError::SecretUnknown(_) | SubmitError::InputsMissing => {
-                (StatusCode::UNPROCESSABLE_ENTITY, "submit again with what is missing")
+                (StatusCode::UNPROCESSABLE_ENTITY, error.to_string(), "submit again with what is missing")
             }
-            SubmitError::KeyReused(_) => (StatusCode::CONFLICT, "choose another key"),
-        };
-        let message = match &error {
-            SubmitError::File(inner) => inner.to_string(),
-            SubmitError::Refused(inner) => inner.to_string(),
-            other => other.to_string(),
+            SubmitError::KeyReused(_) => (StatusCode::CONFLICT, error.to_string(), "choose another key"),
         };
         let mut answer = Self::new(status, error.code(), message, next);
-        answer.body.why = match &error {
-            SubmitError::Refused(inner) => std::error::Error::source(inner).map(ToString::to_string),
-            _ => None,
-        };
+        answer.body.retryable = error.retryable();
+        if let SubmitError::Refused(why) = &error {
+            answer.body.why = std::error::Error::source(why).map(ToString::to_string);
+        }
         answer
     }
 }
 
 impl From<AgentRefusal> for ApiError {
     fn from(error: AgentRefusal) -> Self {
-        let (status, code) = match &error {
-            AgentRefusal::Unknown => (StatusCode::UNAUTHORIZED, "token_unknown"),
-            AgentRefusal::OtherInstance => (StatusCode::CONFLICT, "other_instance"),
-            AgentRefusal::Ended => (StatusCode::GONE, "execution_ended"),
-            AgentRefusal::NotYet => (StatusCode::SERVICE_UNAVAILABLE, "not_yet"),
-            AgentRefusal::Malformed(_) => (StatusCode::UNPROCESSABLE_ENTITY, "malformed"),
-            AgentRefusal::LogGap { .. } => (StatusCode::RANGE_NOT_SATISFIABLE, "log_gap"),
-            AgentRefusal::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
-            AgentRefusal::BrokeOff => (StatusCode::REQUEST_TIMEOUT, "broke_off"),
+        let (status, code, next) = match &error {
+            AgentRefusal::Unknown => {
+                (StatusCode::UNAUTHORIZED, "token_unknown", "stop and remove everything")
+            }
+            AgentRefusal::NoObject => (StatusCode::NOT_FOUND, "not_found", "fetch what the welcome names"),
+            AgentRefusal::OtherInstance => {
+                (StatusCode::CONFLICT, "other_instance", "stop and remove everything")
+            }
+            AgentRefusal::Ended => (StatusCode::GONE, "execution_ended", "stop and remove everything"),
+            AgentRefusal::NotYet => (StatusCode::SERVICE_UNAVAILABLE, "not_yet", "try again"),
+            AgentRefusal::Malformed(_) => {
+                (StatusCode::UNPROCESSABLE_ENTITY, "malformed", "send what agent protocol 1 says")
+            }
+            AgentRefusal::LogGap { .. } => {
+                (StatusCode::RANGE_NOT_SATISFIABLE, "log_gap", "send the log from that offset on")
+            }
+            AgentRefusal::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "too_large", "send less"),
+            AgentRefusal::BrokeOff => (StatusCode::REQUEST_TIMEOUT, "broke_off", "send it again"),
             AgentRefusal::Engine(_) => {
                 tracing::error!(error = %chain(&error), "an agent's request failed on our side");
-                (StatusCode::INTERNAL_SERVER_ERROR, "internal")
+                (StatusCode::INTERNAL_SERVER_ERROR, "internal", "try again")
             }
         };
-        Self::new(status, code, error.to_string(), "")
+        Self::new(status, code, error.to_string(), next)
     }
 }
 
@@ -120,7 +134,7 @@ impl IntoResponse for AgentError {
         };
         let mut response = ApiError::from(self.0).into_response();
         if let Some(next) = next {
-            response.headers_mut().insert("waag-next-offset", HeaderValue::from(next));
+            response.headers_mut().insert(NEXT_OFFSET_HEADER, HeaderValue::from(next));
         }
         response
     }

@@ -2,6 +2,7 @@
 
 mod agents;
 mod error;
+mod extract;
 mod guard;
 mod serve;
 mod user;

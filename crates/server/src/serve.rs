@@ -7,11 +7,13 @@ use std::time::Duration;
 use axum::Router;
 use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
-use custody::{ServerIdentity, TlsError};
+use rustls::ServerConfig;
 use tokio::sync::watch;
 
 /// Requests under way at shutdown get this long.
 const DRAIN: Duration = Duration::from_secs(2);
+/// A connection on which no whole request head arrives for so long is closed.
+const HEAD_PATIENCE: Duration = Duration::from_secs(60);
 
 /// A listener could not be served.
 #[derive(Debug, thiserror::Error)]
@@ -19,9 +21,6 @@ pub enum ServeError {
     /// The socket failed.
     #[error("a listener failed")]
     Io(#[from] io::Error),
-    /// The certificate was refused.
-    #[error("the agent API's certificate was refused")]
-    Tls(#[from] TlsError),
 }
 
 /// Serves the user API until shutdown.
@@ -35,26 +34,27 @@ pub async fn serve_users(
 ) -> Result<(), ServeError> {
     let handle = Handle::new();
     tokio::spawn(stop(handle.clone(), shutdown));
-    Ok(axum_server::from_tcp(listener)?.handle(handle).serve(router.into_make_service()).await?)
+    let mut server = axum_server::from_tcp(listener)?.handle(handle).http1_only();
+    server.http_builder().http1().header_read_timeout(HEAD_PATIENCE);
+    Ok(server.serve(router.into_make_service()).await?)
 }
 
 /// Serves the agent API over TLS until shutdown.
 ///
 /// # Errors
-/// The socket failed or the certificate was refused.
+/// The socket failed.
 pub async fn serve_agents(
     listener: std::net::TcpListener,
-    identity: &ServerIdentity,
+    tls: ServerConfig,
     router: Router,
     shutdown: watch::Receiver<bool>,
 ) -> Result<(), ServeError> {
-    let config = RustlsConfig::from_config(Arc::new(identity.server_config()?));
+    let config = RustlsConfig::from_config(Arc::new(tls));
     let handle = Handle::new();
     tokio::spawn(stop(handle.clone(), shutdown));
-    Ok(axum_server::from_tcp_rustls(listener, config)?
-        .handle(handle)
-        .serve(router.into_make_service())
-        .await?)
+    let mut server = axum_server::from_tcp_rustls(listener, config)?.handle(handle).http1_only();
+    server.http_builder().http1().header_read_timeout(HEAD_PATIENCE);
+    Ok(server.serve(router.into_make_service()).await?)
 }
 
 async fn stop(handle: Handle<std::net::SocketAddr>, mut shutdown: watch::Receiver<bool>) {

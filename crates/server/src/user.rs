@@ -3,12 +3,10 @@
 use std::io::Write as _;
 
 use axum::body::Body;
-use axum::extract::rejection::JsonRejection;
-use axum::extract::{DefaultBodyLimit, FromRequest, Path, Query, Request, State};
-use axum::http::StatusCode;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post, put};
 use axum::{Json, Router};
 use domain::JobId;
 use engine::{Engine, Submission};
@@ -16,102 +14,69 @@ use futures::StreamExt;
 use serde::Deserialize;
 use tokio_util::io::ReaderStream;
 use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 use wire::rest::{
     AccountDoc, ErrorBody, ExplainDoc, HealthDoc, InputsDoc, JobDoc, JobsDoc, LogDoc, OffersDoc, PlanJob,
     SubmitJob,
 };
 
 use crate::error::ApiError;
+use crate::extract::{Doc, Params, Segment};
 use crate::guard::{Guard, admit};
 
 const JSON_BYTES_MAX: usize = 4 * 1024 * 1024;
-const INPUTS_BYTES_MAX: u64 = 16 * 1024 * 1024 * 1024;
 const JOBS_MAX: u32 = 1000;
 const JOBS_DEFAULT: u32 = 50;
+/// So much of what a caller named is shown back to it.
+const SHOWN_CHARS_MAX: usize = 80;
+
+const SEE: &str = "see /v1/openapi.json";
 
 type Answer<T> = Result<Json<T>, ApiError>;
 
-/// The API as a document.
 #[derive(OpenApi)]
 #[openapi(
     info(
         title = "Waag",
         description = "The user API of a Waag control plane. Every request needs the bearer token."
     ),
-    paths(
-        job_submit,
-        job_list,
-        job_show,
-        job_remove,
-        job_cancel,
-        job_explain,
-        job_log,
-        job_outputs,
-        inputs_store,
-        offers_all,
-        offers_for,
-        account,
-        health
-    ),
     components(schemas(ErrorBody))
 )]
 struct Api;
 
+/// Each route with its place in the document.
+fn documented() -> OpenApiRouter<Engine> {
+    let json = OpenApiRouter::with_openapi(Api::openapi())
+        .routes(routes!(job_submit, job_list))
+        .routes(routes!(job_show, job_remove))
+        .routes(routes!(job_cancel))
+        .routes(routes!(job_explain))
+        .routes(routes!(job_log))
+        .routes(routes!(job_outputs))
+        .routes(routes!(offers_all, offers_for))
+        .routes(routes!(account))
+        .routes(routes!(health))
+        .routes(routes!(document))
+        .layer(DefaultBodyLimit::max(JSON_BYTES_MAX));
+    // Inputs are streamed to a file; the handler bounds them.
+    let inputs = OpenApiRouter::new().routes(routes!(inputs_store)).layer(DefaultBodyLimit::disable());
+    json.merge(inputs)
+}
+
 /// The OpenAPI document, as indented JSON.
 pub fn openapi() -> String {
-    Api::openapi().to_pretty_json().unwrap_or_default()
+    documented().into_openapi().to_pretty_json().unwrap_or_default()
 }
 
 /// The routes for people and their programs.
 pub fn user_api(engine: Engine, guard: Guard) -> Router {
-    let json = Router::new()
-        .route("/v1/jobs", post(job_submit).get(job_list))
-        .route("/v1/jobs/{job}", get(job_show).delete(job_remove))
-        .route("/v1/jobs/{job}/cancel", post(job_cancel))
-        .route("/v1/jobs/{job}/explain", get(job_explain))
-        .route("/v1/jobs/{job}/log", get(job_log))
-        .route("/v1/jobs/{job}/outputs", get(job_outputs))
-        .route("/v1/offers", get(offers_all).post(offers_for))
-        .route("/v1/account", get(account))
-        .route("/v1/health", get(health))
-        .route("/v1/openapi.json", get(async || openapi()))
-        .layer(DefaultBodyLimit::max(JSON_BYTES_MAX));
-    // Inputs are streamed to a file; the handler bounds them.
-    let inputs = Router::new().route("/v1/inputs", put(inputs_store)).layer(DefaultBodyLimit::disable());
-    json.merge(inputs)
-        .fallback(async || ApiError::not_found("such route"))
-        .method_not_allowed_fallback(async || {
-            let message = "this route does not know the method";
-            ApiError::new(
-                StatusCode::METHOD_NOT_ALLOWED,
-                "method_not_allowed",
-                message,
-                "see /v1/openapi.json",
-            )
-        })
-        .layer(from_fn_with_state(guard, admit))
+    let (router, _) = documented().split_for_parts();
+    router
+        .fallback(async || ApiError::no_route(SEE))
+        .method_not_allowed_fallback(async || ApiError::no_method(SEE))
+        .layer(from_fn_with_state((engine.clone(), guard), admit))
         .with_state(engine)
-}
-
-/// JSON whose rejection is an `ErrorBody` like every other error.
-struct Doc<T>(T);
-
-impl<T, S> FromRequest<S> for Doc<T>
-where
-    Json<T>: FromRequest<S, Rejection = JsonRejection>,
-    S: Send + Sync,
-{
-    type Rejection = ApiError;
-
-    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
-        match Json::<T>::from_request(request, state).await {
-            Ok(Json(doc)) => Ok(Self(doc)),
-            Err(rejection) => {
-                let next = "see /v1/openapi.json for the shape of the body";
-                Err(ApiError::new(rejection.status(), "body_malformed", rejection.body_text(), next))
-            }
-        }
-    }
 }
 
 /// A job named by id, by the beginning of its id, or by its name where that is unique.
@@ -120,7 +85,10 @@ async fn find(engine: &Engine, text: &str) -> Result<JobId, ApiError> {
         return Ok(id);
     }
     match engine.job_find(text).await?.as_slice() {
-        [] => Err(ApiError::not_found(&format!("job {}", text.escape_default()))),
+        [] => {
+            let shown: String = text.chars().flat_map(char::escape_default).take(SHOWN_CHARS_MAX).collect();
+            Err(ApiError::not_found(&format!("job {shown}")))
+        }
         [one] => Ok(*one),
         several => {
             let ids: Vec<String> = several.iter().map(ToString::to_string).collect();
@@ -162,32 +130,36 @@ async fn job_submit(State(engine): State<Engine>, Doc(submit): Doc<SubmitJob>) -
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Limit {
     limit: Option<u32>,
 }
 
 /// Lists jobs, newest first.
 #[utoipa::path(get, path = "/v1/jobs", params(("limit" = Option<u32>, Query, description = "at most this many")),
-    responses((status = 200, body = JobsDoc), (status = 400), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody)))]
-async fn job_list(State(engine): State<Engine>, Query(Limit { limit }): Query<Limit>) -> Answer<JobsDoc> {
+    responses((status = 200, body = JobsDoc), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody)))]
+async fn job_list(State(engine): State<Engine>, Params(Limit { limit }): Params<Limit>) -> Answer<JobsDoc> {
     let limit = limit.unwrap_or(JOBS_DEFAULT).min(JOBS_MAX);
     Ok(Json(JobsDoc { jobs: engine.job_views(limit).await? }))
 }
 
 /// Shows a job, named by id, by the beginning of its id, or by name.
 #[utoipa::path(get, path = "/v1/jobs/{job}", params(("job" = String, Path)), responses(
-    (status = 200, body = JobDoc), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
+    (status = 200, body = JobDoc), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
     (status = 404, body = ErrorBody), (status = 409, body = ErrorBody, description = "several jobs fit")))]
-async fn job_show(State(engine): State<Engine>, Path(job): Path<String>) -> Answer<JobDoc> {
+async fn job_show(State(engine): State<Engine>, Segment(job): Segment<String>) -> Answer<JobDoc> {
     let id = find(&engine, &job).await?;
     Ok(Json(engine.job_view(id).await?))
 }
 
 /// Removes a settled job with its logs and objects.
 #[utoipa::path(delete, path = "/v1/jobs/{job}", params(("job" = String, Path)), responses(
-    (status = 204), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
+    (status = 204), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
     (status = 404, body = ErrorBody), (status = 409, body = ErrorBody, description = "it is not settled")))]
-async fn job_remove(State(engine): State<Engine>, Path(job): Path<String>) -> Result<StatusCode, ApiError> {
+async fn job_remove(
+    State(engine): State<Engine>,
+    Segment(job): Segment<String>,
+) -> Result<StatusCode, ApiError> {
     let id = find(&engine, &job).await?;
     engine.job_view(id).await?;
     if engine.job_remove(id).await? {
@@ -204,9 +176,9 @@ async fn job_remove(State(engine): State<Engine>, Path(job): Path<String>) -> Re
 
 /// Cancels a job; repeating it changes nothing.
 #[utoipa::path(post, path = "/v1/jobs/{job}/cancel", params(("job" = String, Path)), responses(
-    (status = 200, body = JobDoc), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
+    (status = 200, body = JobDoc), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
     (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
-async fn job_cancel(State(engine): State<Engine>, Path(job): Path<String>) -> Answer<JobDoc> {
+async fn job_cancel(State(engine): State<Engine>, Segment(job): Segment<String>) -> Answer<JobDoc> {
     let id = find(&engine, &job).await?;
     engine.job_cancel(id).await?;
     Ok(Json(engine.job_view(id).await?))
@@ -214,14 +186,15 @@ async fn job_cancel(State(engine): State<Engine>, Path(job): Path<String>) -> An
 
 /// Explains why this offer, why not the others, and what happens if it dies.
 #[utoipa::path(get, path = "/v1/jobs/{job}/explain", params(("job" = String, Path)), responses(
-    (status = 200, body = ExplainDoc), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
+    (status = 200, body = ExplainDoc), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
     (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
-async fn job_explain(State(engine): State<Engine>, Path(job): Path<String>) -> Answer<ExplainDoc> {
+async fn job_explain(State(engine): State<Engine>, Segment(job): Segment<String>) -> Answer<ExplainDoc> {
     let id = find(&engine, &job).await?;
     Ok(Json(engine.explain(id).await?))
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct From {
     offset: Option<u64>,
 }
@@ -229,12 +202,12 @@ struct From {
 /// Reads a piece of the job's log.
 #[utoipa::path(get, path = "/v1/jobs/{job}/log",
     params(("job" = String, Path), ("offset" = Option<u64>, Query, description = "bytes already read")), responses(
-    (status = 200, body = LogDoc), (status = 400), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
+    (status = 200, body = LogDoc), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
     (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
 async fn job_log(
     State(engine): State<Engine>,
-    Path(job): Path<String>,
-    Query(From { offset }): Query<From>,
+    Segment(job): Segment<String>,
+    Params(From { offset }): Params<From>,
 ) -> Answer<LogDoc> {
     let id = find(&engine, &job).await?;
     Ok(Json(engine.log_view(id, offset.unwrap_or(0)).await?))
@@ -242,9 +215,12 @@ async fn job_log(
 
 /// Opens the job's outputs: a tar with the folder `outputs`.
 #[utoipa::path(get, path = "/v1/jobs/{job}/outputs", params(("job" = String, Path)), responses(
-    (status = 200, content_type = "application/x-tar"), (status = 401, body = ErrorBody),
+    (status = 200, content_type = "application/x-tar"), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
     (status = 403, body = ErrorBody), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
-async fn job_outputs(State(engine): State<Engine>, Path(job): Path<String>) -> Result<Response, ApiError> {
+async fn job_outputs(
+    State(engine): State<Engine>,
+    Segment(job): Segment<String>,
+) -> Result<Response, ApiError> {
     let id = find(&engine, &job).await?;
     let file = tempfile::NamedTempFile::new().map_err(engine::Error::from)?;
     if !engine.outputs_open(id, file.path()).await? {
@@ -258,21 +234,33 @@ async fn job_outputs(State(engine): State<Engine>, Path(job): Path<String>) -> R
 /// Takes a tar with `workdir/` and `mounts/<n>`, to be named by a submission.
 #[utoipa::path(put, path = "/v1/inputs", request_body(content_type = "application/x-tar"), responses(
     (status = 201, body = InputsDoc), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
-    (status = 403, body = ErrorBody), (status = 413, body = ErrorBody)))]
-async fn inputs_store(State(engine): State<Engine>, body: Body) -> Result<Response, ApiError> {
+    (status = 403, body = ErrorBody), (status = 408, body = ErrorBody), (status = 413, body = ErrorBody)))]
+async fn inputs_store(
+    State(engine): State<Engine>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, ApiError> {
+    let max = engine.upload_bytes_max();
+    let declared = headers.get(header::CONTENT_LENGTH).and_then(|n| n.to_str().ok()?.parse::<u64>().ok());
+    if declared.is_some_and(|declared| declared > max) {
+        return Err(ApiError::too_large(max));
+    }
     let mut file = tempfile::tempfile().map_err(engine::Error::from)?;
     let mut stream = body.into_data_stream();
     let mut total = 0u64;
     while let Some(part) = stream.next().await {
         let part = part.map_err(|_| {
-            ApiError::new(StatusCode::BAD_REQUEST, "broke_off", "the upload broke off", "send it again")
+            ApiError::new(StatusCode::REQUEST_TIMEOUT, "broke_off", "the upload broke off", "send it again")
         })?;
         total += part.len() as u64;
-        if total > INPUTS_BYTES_MAX {
-            let message = format!("inputs have at most {INPUTS_BYTES_MAX} bytes");
-            return Err(ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", message, "mount less"));
+        if total > max {
+            return Err(ApiError::too_large(max));
         }
         file.write_all(&part).map_err(engine::Error::from)?;
+    }
+    if total == 0 {
+        let message = "the request has no body";
+        return Err(ApiError::new(StatusCode::BAD_REQUEST, "body_malformed", message, "send a tar"));
     }
     std::io::Seek::rewind(&mut file).map_err(engine::Error::from)?;
     let (object, bytes) = engine.inputs_store(file).await?;
@@ -308,4 +296,12 @@ async fn account(State(engine): State<Engine>) -> Answer<AccountDoc> {
     (status = 200, body = HealthDoc), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody)))]
 async fn health(State(engine): State<Engine>) -> Answer<HealthDoc> {
     Ok(Json(engine.health_view().await?))
+}
+
+/// Serves this document.
+#[utoipa::path(get, path = "/v1/openapi.json", responses(
+    (status = 200, content_type = "application/json"), (status = 401, body = ErrorBody),
+    (status = 403, body = ErrorBody)))]
+async fn document() -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], openapi()).into_response()
 }

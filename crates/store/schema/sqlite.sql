@@ -1,4 +1,6 @@
 -- Time is milliseconds since the epoch, money is micro-dollars, ids are their text form.
+-- `seq` counts the rows of one job from 1 in the order in which they were written, which neither a clock that is set back
+-- nor an id made of random bits can tell.
 
 CREATE TABLE meta (
     name TEXT PRIMARY KEY,
@@ -35,7 +37,7 @@ CREATE TABLE hold (
     CHECK (posted + voided + lent <= amount),
     CHECK (open = 1 OR (posted + voided = amount AND lent = 0))
 );
-CREATE INDEX hold_job ON hold (job);
+CREATE INDEX hold_parent ON hold (parent) WHERE parent IS NOT NULL;
 
 CREATE TABLE entry (
     seq INTEGER PRIMARY KEY,
@@ -80,14 +82,16 @@ CREATE INDEX job_submitted ON job (submitted_at);
 CREATE TABLE placement (
     id TEXT PRIMARY KEY,
     job TEXT NOT NULL REFERENCES job (id),
+    seq BIGINT NOT NULL,
     made_at BIGINT NOT NULL,
-    plan TEXT NOT NULL
+    plan TEXT NOT NULL,
+    UNIQUE (job, seq)
 );
-CREATE INDEX placement_job ON placement (job, made_at);
 
 CREATE TABLE lease (
     id TEXT PRIMARY KEY,
     job TEXT NOT NULL REFERENCES job (id),
+    seq BIGINT NOT NULL,
     execution TEXT NOT NULL,
     network TEXT NOT NULL,
     offer TEXT NOT NULL,
@@ -108,12 +112,12 @@ CREATE TABLE lease (
     ended_at BIGINT,
     billed BIGINT,
     tries BIGINT NOT NULL DEFAULT 0,
-    settled BIGINT NOT NULL DEFAULT 0,
-    due_at BIGINT NOT NULL
+    settled BIGINT NOT NULL DEFAULT 0 CHECK (settled IN (0, 1)),
+    due_at BIGINT NOT NULL,
+    UNIQUE (job, seq)
 );
 CREATE INDEX lease_due ON lease (due_at) WHERE state <> 'ended';
 CREATE INDEX lease_unsettled ON lease (ended_at) WHERE state = 'ended' AND settled = 0;
-CREATE INDEX lease_job ON lease (job, created_at);
 
 -- Nothing may hold two open leases for one attempt.
 CREATE UNIQUE INDEX lease_one_open ON lease (execution) WHERE state <> 'ended';
@@ -146,6 +150,7 @@ CREATE INDEX execution_buy ON execution (buy_at) WHERE buy_at IS NOT NULL;
 CREATE TABLE object (
     id TEXT PRIMARY KEY,
     job TEXT,
+    seq BIGINT NOT NULL,
     kind TEXT NOT NULL,
     execution TEXT,
     segment BIGINT,
@@ -155,7 +160,8 @@ CREATE TABLE object (
     bytes BIGINT NOT NULL,
     created_at BIGINT NOT NULL
 );
-CREATE INDEX object_job ON object (job, kind, segment);
+CREATE INDEX object_job ON object (job, seq);
+CREATE INDEX object_unnamed ON object (created_at) WHERE job IS NULL;
 
 CREATE TABLE log_chunk (
     execution TEXT NOT NULL,

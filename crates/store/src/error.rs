@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-/// A data store call failed. Nothing of its transaction was written.
+/// A data store call failed. The transaction it was part of is to be dropped, which leaves nothing of it.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The database answered with an error.

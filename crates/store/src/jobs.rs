@@ -26,7 +26,7 @@ pub struct JobRow {
     pub spec: String,
     /// Where it stands.
     pub state: JobState,
-    /// Rises with every change of state; a writer names the one it read.
+    /// Rises with every change; a writer names the one it read.
     pub generation: i64,
     /// When it was admitted.
     pub submitted_at: Timestamp,
@@ -296,6 +296,16 @@ impl Tx {
         row.as_ref().map(job_of).transpose()
     }
 
+    /// The job submitted with this key, as this transaction sees it.
+    ///
+    /// # Errors
+    /// The database could not be read.
+    pub async fn job_get_by_key_in_txn(&mut self, key: &str) -> Result<Option<JobRow>, Error> {
+        let row =
+            select!("WHERE key = $1").bind(key).fetch_optional(self.conn()).await.doing("read a job")?;
+        row.as_ref().map(job_of).transpose()
+    }
+
     /// Changes a job that still has `job.generation`. Returns whether it had.
     ///
     /// # Errors
@@ -348,17 +358,20 @@ impl Tx {
         Ok(done.rows_affected() == 1)
     }
 
-    /// Makes a job due at once, whoever holds which generation.
+    /// Makes a job due at once. It counts as a change, so that whoever decided before it, and would put the job off,
+    /// decides again.
     ///
     /// # Errors
     /// The database could not be written.
     pub async fn job_wake(&mut self, id: JobId, now: Timestamp) -> Result<(), Error> {
-        sqlx::query("UPDATE job SET due_at = $2 WHERE id = $1 AND due_at > $2")
-            .bind(id.to_string())
-            .bind(now.0)
-            .execute(self.conn())
-            .await
-            .doing("wake a job")?;
+        sqlx::query(
+            "UPDATE job SET due_at = $2, generation = generation + 1 WHERE id = $1 AND state <> 'settled'",
+        )
+        .bind(id.to_string())
+        .bind(now.0)
+        .execute(self.conn())
+        .await
+        .doing("wake a job")?;
         Ok(())
     }
 
@@ -374,34 +387,5 @@ impl Tx {
             .await
             .doing("record a job's progress")?;
         Ok(())
-    }
-
-    /// Removes a settled job with its plans, executions, leases, logs and object rows. The ledger and the outbox stay.
-    /// Returns whether it was there and settled.
-    ///
-    /// # Errors
-    /// The database could not be written.
-    pub async fn job_remove(&mut self, id: JobId) -> Result<bool, Error> {
-        let doing = "remove a job";
-        let settled = sqlx::query("SELECT 1 FROM job WHERE id = $1 AND state = 'settled'")
-            .bind(id.to_string())
-            .fetch_optional(self.conn())
-            .await
-            .doing(doing)?;
-        if settled.is_none() {
-            return Ok(false);
-        }
-        for sql in [
-            "DELETE FROM log_chunk WHERE execution IN (SELECT id FROM execution WHERE job = $1)",
-            "DELETE FROM settlement WHERE job = $1",
-            "DELETE FROM lease WHERE job = $1",
-            "DELETE FROM execution WHERE job = $1",
-            "DELETE FROM placement WHERE job = $1",
-            "DELETE FROM object WHERE job = $1",
-            "DELETE FROM job WHERE id = $1",
-        ] {
-            sqlx::query(sql).bind(id.to_string()).execute(self.conn()).await.doing(doing)?;
-        }
-        Ok(true)
     }
 }

@@ -113,7 +113,6 @@ fn state_of(c: &Columns<'_>) -> Result<LeaseState, Error> {
 
 fn lease_of(row: &SqliteRow) -> Result<LeaseRow, Error> {
     let c = Columns(row);
-    let span = c.int("span")?;
     Ok(LeaseRow {
         id: c.parsed("id")?,
         job: c.parsed("job")?,
@@ -124,9 +123,7 @@ fn lease_of(row: &SqliteRow) -> Result<LeaseRow, Error> {
         generation: c.int("generation")?,
         hold: c.parsed("hold")?,
         intent: c.bytes("intent")?,
-        span: Millis(
-            u64::try_from(span).map_err(|_| Error::Unreadable { what: "span", value: span.to_string() })?,
-        ),
+        span: Millis(c.size("span")?),
         provider: c.maybe_parsed("provider")?,
         region: c.maybe_parsed("region")?,
         created_at: c.time("created_at")?,
@@ -162,7 +159,7 @@ impl Store {
     /// # Errors
     /// The database could not be read.
     pub async fn lease_list(&self, job: JobId) -> Result<Vec<LeaseRow>, Error> {
-        let rows = select!("WHERE job = $1 ORDER BY created_at, rowid")
+        let rows = select!("WHERE job = $1 ORDER BY seq")
             .bind(job.to_string())
             .fetch_all(&self.read)
             .await
@@ -201,7 +198,7 @@ impl Store {
     /// # Errors
     /// The database could not be read.
     pub async fn lease_list_open(&self, network: &NetworkName) -> Result<Vec<LeaseRow>, Error> {
-        let rows = select!("WHERE state <> 'ended' AND network = $1 ORDER BY created_at, rowid")
+        let rows = select!("WHERE state <> 'ended' AND network = $1 ORDER BY created_at, id")
             .bind(network.as_str())
             .fetch_all(&self.read)
             .await
@@ -214,7 +211,7 @@ impl Store {
     /// # Errors
     /// The database could not be read.
     pub async fn lease_list_unsettled(&self, limit: u32) -> Result<Vec<LeaseRow>, Error> {
-        let rows = select!("WHERE state = 'ended' AND settled = 0 ORDER BY ended_at LIMIT $1")
+        let rows = select!("WHERE state = 'ended' AND settled = 0 ORDER BY ended_at, id LIMIT $1")
             .bind(i64::from(limit))
             .fetch_all(&self.read)
             .await
@@ -231,7 +228,8 @@ impl Tx {
     pub async fn lease_insert(&mut self, lease: &LeaseRow) -> Result<(), Error> {
         sqlx::query(
             "INSERT INTO lease (id, job, execution, network, offer, state, hold, intent, span, created_at, submitted_at, \
-             due_at) VALUES ($1, $2, $3, $4, $5, 'intended', $6, $7, $8, $9, $10, $11)",
+             due_at, seq) VALUES ($1, $2, $3, $4, $5, 'intended', $6, $7, $8, $9, $10, $11, \
+             (SELECT COALESCE(MAX(seq), 0) + 1 FROM lease WHERE job = $2))",
         )
         .bind(lease.id.to_string())
         .bind(lease.job.to_string())

@@ -72,6 +72,53 @@ fn hold_of(row: &SqliteRow) -> Result<Hold, Error> {
 
 const HOLD: &str = "SELECT id, job, lease, amount, posted, voided, lent, open FROM hold WHERE id = $1";
 
+/// One branch per equation, each naming what breaks it. The entries are the second set of books: they are only ever
+/// added to, so they tell when a row was changed without one.
+const LEDGER_CHECK: &str = "\
+    SELECT 'account ' || a.id || ': held differs from its open holds' AS wrong FROM account a \
+    WHERE a.held <> (SELECT COALESCE(SUM(h.amount - h.posted - h.voided), 0) FROM hold h \
+                     WHERE h.account = a.id AND h.parent IS NULL) \
+    UNION ALL \
+    SELECT 'account ' || a.id || ': posted differs from its holds' FROM account a \
+    WHERE a.posted <> (SELECT COALESCE(SUM(h.posted), 0) FROM hold h WHERE h.account = a.id AND h.parent IS NULL) \
+    UNION ALL \
+    SELECT 'hold ' || p.id || ': lent differs from the holds of its leases' FROM hold p \
+    WHERE p.parent IS NULL AND p.lent <> (SELECT COALESCE(SUM(h.amount - h.posted - h.voided), 0) FROM hold h \
+                                          WHERE h.parent = p.id) \
+    UNION ALL \
+    SELECT 'hold ' || p.id || ': posted differs from the holds of its leases' FROM hold p \
+    WHERE p.parent IS NULL AND p.posted <> (SELECT COALESCE(SUM(h.posted), 0) FROM hold h WHERE h.parent = p.id) \
+    UNION ALL \
+    SELECT 'account ' || a.id || ': its balances differ from its entries' FROM account a JOIN ( \
+        SELECT account, \
+               SUM(CASE WHEN kind = 'fund' THEN amount ELSE 0 END) AS funded, \
+               SUM(CASE kind WHEN 'hold' THEN amount WHEN 'post' THEN -amount WHEN 'void' THEN -amount ELSE 0 END) AS held, \
+               SUM(CASE WHEN kind = 'post' THEN amount ELSE 0 END) AS posted \
+        FROM entry GROUP BY account \
+    ) e ON e.account = a.id WHERE a.funded <> e.funded OR a.held <> e.held OR a.posted <> e.posted \
+    UNION ALL \
+    SELECT 'account ' || a.id || ': it has no entries' FROM account a \
+    WHERE NOT EXISTS (SELECT 1 FROM entry e WHERE e.account = a.id) \
+    UNION ALL \
+    SELECT 'hold ' || h.id || ': it is open but belongs to no job' FROM hold h \
+    WHERE h.open = 1 AND h.parent IS NULL AND NOT EXISTS (SELECT 1 FROM job j WHERE j.hold = h.id) \
+    UNION ALL \
+    SELECT 'hold ' || h.id || ': it is open but belongs to no lease' FROM hold h \
+    WHERE h.open = 1 AND h.parent IS NOT NULL AND NOT EXISTS (SELECT 1 FROM lease l WHERE l.id = h.lease AND l.hold = h.id) \
+    UNION ALL \
+    SELECT 'lease ' || l.id || ': its hold is open and it is settled, or neither' FROM lease l JOIN hold h ON h.id = l.hold \
+    WHERE l.settled = h.open \
+    UNION ALL \
+    SELECT 'lease ' || l.id || ': its settlement differs from its hold' FROM lease l JOIN hold h ON h.id = l.hold \
+    LEFT JOIN settlement s ON s.lease = l.id \
+    WHERE l.settled = 1 AND (s.lease IS NULL OR s.paid <> h.posted OR s.refunded <> h.voided) \
+    UNION ALL \
+    SELECT 'job ' || j.id || ': its hold is open and it is settled, or neither' FROM job j JOIN hold h ON h.id = j.hold \
+    WHERE CASE WHEN j.state = 'settled' THEN 1 ELSE 0 END = h.open \
+    UNION ALL \
+    SELECT 'job ' || j.id || ': settled but its lease ' || l.id || ' is open' FROM lease l \
+    JOIN job j ON j.id = l.job WHERE l.state <> 'ended' AND j.state = 'settled'";
+
 impl Store {
     /// The account, if it was ever funded.
     ///
@@ -110,36 +157,7 @@ impl Store {
     /// # Errors
     /// The database could not be read.
     pub async fn ledger_check(&self) -> Result<Vec<String>, Error> {
-        let rows = sqlx::query(
-            "SELECT 'account ' || a.id || ': held differs from its open holds' AS wrong FROM account a \
-             WHERE a.held <> (SELECT COALESCE(SUM(h.amount - h.posted - h.voided), 0) FROM hold h \
-                              WHERE h.account = a.id AND h.parent IS NULL) \
-             UNION ALL \
-             SELECT 'account ' || a.id || ': posted differs from its holds' FROM account a \
-             WHERE a.posted <> (SELECT COALESCE(SUM(h.posted), 0) FROM hold h WHERE h.account = a.id AND h.parent IS NULL) \
-             UNION ALL \
-             SELECT 'hold ' || p.id || ': lent differs from the holds of its leases' FROM hold p \
-             WHERE p.parent IS NULL AND p.lent <> (SELECT COALESCE(SUM(h.amount - h.posted - h.voided), 0) FROM hold h \
-                                                   WHERE h.parent = p.id) \
-             UNION ALL \
-             SELECT 'hold ' || p.id || ': posted differs from the holds of its leases' FROM hold p \
-             WHERE p.parent IS NULL AND p.posted <> (SELECT COALESCE(SUM(h.posted), 0) FROM hold h WHERE h.parent = p.id) \
-             UNION ALL \
-             SELECT 'account ' || a.id || ': funded differs from its entries' FROM account a \
-             WHERE a.funded <> (SELECT COALESCE(SUM(e.amount), 0) FROM entry e WHERE e.account = a.id AND e.kind = 'fund') \
-             UNION ALL \
-             SELECT 'account ' || a.id || ': posted differs from its entries' FROM account a \
-             WHERE a.posted <> (SELECT COALESCE(SUM(e.amount), 0) FROM entry e WHERE e.account = a.id AND e.kind = 'post') \
-             UNION ALL \
-             SELECT 'lease ' || l.id || ': settled but its hold is open' FROM lease l JOIN hold h ON h.id = l.hold \
-             WHERE l.settled = 1 AND h.open = 1 \
-             UNION ALL \
-             SELECT 'job ' || j.id || ': settled but its hold is open' FROM job j JOIN hold h ON h.id = j.hold \
-             WHERE j.state = 'settled' AND h.open = 1",
-        )
-        .fetch_all(&self.read)
-        .await
-        .doing("check the ledger")?;
+        let rows = sqlx::query(LEDGER_CHECK).fetch_all(&self.read).await.doing("check the ledger")?;
         rows.iter().map(|row| Columns(row).text("wrong")).collect()
     }
 }
@@ -148,24 +166,31 @@ impl Tx {
     /// Pays into an account, which is made at its first payment.
     ///
     /// # Errors
-    /// The database could not be written.
+    /// `Ledger` when the amount is negative or the account cannot hold as much.
     pub async fn account_fund(&mut self, id: AccountId, amount: Usd, now: Timestamp) -> Result<(), Error> {
-        sqlx::query(
+        let doing = "fund an account";
+        let micros = column(doing, amount)?;
+        let done = sqlx::query(
             "INSERT INTO account (id, funded, available, held, posted) VALUES ($1, $2, $2, 0, 0) \
-             ON CONFLICT (id) DO UPDATE SET funded = account.funded + $2, available = account.available + $2",
+             ON CONFLICT (id) DO UPDATE SET funded = account.funded + $2, available = account.available + $2 \
+             WHERE account.funded <= $3",
         )
         .bind(id.to_string())
-        .bind(amount.column())
+        .bind(micros)
+        .bind(i64::MAX - micros)
         .execute(self.conn())
         .await
-        .doing("fund an account")?;
-        self.entry(now, id, None, "fund", amount).await
+        .doing(doing)?;
+        if done.rows_affected() != 1 {
+            return Err(Error::Ledger { doing, why: "it would hold more than an account can" });
+        }
+        self.entry(now, id, None, "fund", micros).await
     }
 
     /// Sets money aside for a job: one conditional update, so that no two jobs can both take the last dollar.
     ///
     /// # Errors
-    /// The database could not be written.
+    /// `Ledger` when the amount is negative or no account can hold as much.
     pub async fn hold_for_job(
         &mut self,
         hold: HoldId,
@@ -174,14 +199,16 @@ impl Tx {
         amount: Usd,
         now: Timestamp,
     ) -> Result<Result<(), HoldRefused>, Error> {
+        let doing = "hold money for a job";
+        let micros = column(doing, amount)?;
         let done = sqlx::query(
             "UPDATE account SET available = available - $2, held = held + $2 WHERE id = $1 AND available >= $2",
         )
         .bind(account.to_string())
-        .bind(amount.column())
+        .bind(micros)
         .execute(self.conn())
         .await
-        .doing("hold money for a job")?;
+        .doing(doing)?;
         if done.rows_affected() != 1 {
             return Ok(Err(HoldRefused));
         }
@@ -189,18 +216,18 @@ impl Tx {
             .bind(hold.to_string())
             .bind(account.to_string())
             .bind(job.to_string())
-            .bind(amount.column())
+            .bind(micros)
             .execute(self.conn())
             .await
-            .doing("hold money for a job")?;
-        self.entry(now, account, Some(hold), "hold", amount).await?;
+            .doing(doing)?;
+        self.entry(now, account, Some(hold), "hold", micros).await?;
         Ok(Ok(()))
     }
 
     /// Lends money from a job's hold to a lease's hold.
     ///
     /// # Errors
-    /// The database could not be written.
+    /// `Ledger` when the amount is negative or no account can hold as much.
     pub async fn hold_for_lease(
         &mut self,
         hold: HoldId,
@@ -208,7 +235,9 @@ impl Tx {
         lease: LeaseId,
         amount: Usd,
     ) -> Result<Result<(), HoldRefused>, Error> {
-        if !self.lend(parent, amount).await? {
+        let doing = "hold money for a lease";
+        let micros = column(doing, amount)?;
+        if !self.lend(parent, micros).await? {
             return Ok(Err(HoldRefused));
         }
         sqlx::query(
@@ -218,71 +247,67 @@ impl Tx {
         .bind(hold.to_string())
         .bind(parent.to_string())
         .bind(lease.to_string())
-        .bind(amount.column())
+        .bind(micros)
         .execute(self.conn())
         .await
-        .doing("hold money for a lease")?;
+        .doing(doing)?;
         Ok(Ok(()))
     }
 
     /// Lends more from a job's hold to a lease's open hold.
     ///
     /// # Errors
-    /// The database could not be written.
+    /// `Ledger` when the lease's hold is closed, the amount is negative or no account can hold as much.
     pub async fn hold_extend(&mut self, hold: HoldId, amount: Usd) -> Result<Result<(), HoldRefused>, Error> {
-        let parent = self.parent_of(hold).await?;
-        if !self.lend(parent, amount).await? {
+        let doing = "extend a hold";
+        let micros = column(doing, amount)?;
+        let parent = self.parent_of_open(hold, doing).await?;
+        if !self.lend(parent, micros).await? {
             return Ok(Err(HoldRefused));
         }
-        let done = sqlx::query("UPDATE hold SET amount = amount + $2 WHERE id = $1 AND open = 1")
+        sqlx::query("UPDATE hold SET amount = amount + $2 WHERE id = $1")
             .bind(hold.to_string())
-            .bind(amount.column())
+            .bind(micros)
             .execute(self.conn())
             .await
-            .doing("extend a hold")?;
-        if done.rows_affected() == 1 {
-            return Ok(Ok(()));
-        }
-        Err(Error::Ledger { doing: "extend a hold", why: "it is closed" })
+            .doing(doing)?;
+        Ok(Ok(()))
     }
 
     /// Closes a lease's hold: `paid` is posted, the rest goes back to the job's hold. Returns the rest.
     ///
     /// # Errors
-    /// `Ledger` when `paid` is more than was held or the hold is closed.
+    /// `Ledger` when `paid` is negative or more than was held, or the hold is closed.
     pub async fn hold_close_lease(&mut self, hold: HoldId, paid: Usd, now: Timestamp) -> Result<Usd, Error> {
         let doing = "close a lease's hold";
-        let parent = self.parent_of(hold).await?;
+        let micros = column(doing, paid)?;
+        let parent = self.parent_of_open(hold, doing).await?;
         let row = sqlx::query(
-            "UPDATE hold SET posted = posted + $2, voided = amount - posted - $2, open = 0 \
-             WHERE id = $1 AND open = 1 AND posted + voided + $2 <= amount RETURNING amount, account",
+            "UPDATE hold SET posted = $2, voided = amount - $2, open = 0 WHERE id = $1 AND amount >= $2 \
+             RETURNING amount, account",
         )
         .bind(hold.to_string())
-        .bind(paid.column())
+        .bind(micros)
         .fetch_optional(self.conn())
         .await
         .doing(doing)?
-        .ok_or(Error::Ledger { doing, why: "it is closed already, or less was held than is to be paid" })?;
+        .ok_or(Error::Ledger { doing, why: "less was held than is to be paid" })?;
         let amount = Columns(&row).usd("amount")?;
         let account: AccountId = Columns(&row).parsed("account")?;
-        let done =
-            sqlx::query("UPDATE hold SET lent = lent - $2, posted = posted + $3 WHERE id = $1 AND open = 1")
-                .bind(parent.to_string())
-                .bind(amount.column())
-                .bind(paid.column())
-                .execute(self.conn())
-                .await
-                .doing(doing)?;
-        if done.rows_affected() != 1 {
-            return Err(Error::Ledger { doing, why: "its job's hold is closed" });
-        }
-        sqlx::query("UPDATE account SET held = held - $2, posted = posted + $2 WHERE id = $1")
-            .bind(account.to_string())
-            .bind(paid.column())
+        sqlx::query("UPDATE hold SET lent = lent - $2, posted = posted + $3 WHERE id = $1")
+            .bind(parent.to_string())
+            .bind(amount.column())
+            .bind(micros)
             .execute(self.conn())
             .await
             .doing(doing)?;
-        self.entry(now, account, Some(hold), "post", paid).await?;
+        sqlx::query("UPDATE account SET held = held - $2, posted = posted + $2 WHERE id = $1")
+            .bind(account.to_string())
+            .bind(micros)
+            .execute(self.conn())
+            .await
+            .doing(doing)?;
+        self.entry(now, account, Some(hold), "post", micros).await?;
         Ok(amount - paid)
     }
 
@@ -293,14 +318,14 @@ impl Tx {
     pub async fn hold_close_job(&mut self, hold: HoldId, now: Timestamp) -> Result<Usd, Error> {
         let doing = "close a job's hold";
         let row = sqlx::query(
-            "UPDATE hold SET voided = amount - posted, open = 0 WHERE id = $1 AND open = 1 AND lent = 0 \
-             AND parent IS NULL RETURNING voided, account",
+            "UPDATE hold SET voided = amount - posted, open = 0 WHERE id = $1 AND open = 1 AND parent IS NULL \
+             AND NOT EXISTS (SELECT 1 FROM hold l WHERE l.parent = $1 AND l.open = 1) RETURNING voided, account",
         )
         .bind(hold.to_string())
         .fetch_optional(self.conn())
         .await
         .doing(doing)?
-        .ok_or(Error::Ledger { doing, why: "it is closed already, or a lease still holds part of it" })?;
+        .ok_or(Error::Ledger { doing, why: "it is closed already, or a lease's hold is open" })?;
         let voided = Columns(&row).usd("voided")?;
         let account: AccountId = Columns(&row).parsed("account")?;
         sqlx::query("UPDATE account SET held = held - $2, available = available + $2 WHERE id = $1")
@@ -309,29 +334,32 @@ impl Tx {
             .execute(self.conn())
             .await
             .doing(doing)?;
-        self.entry(now, account, Some(hold), "void", voided).await?;
+        self.entry(now, account, Some(hold), "void", voided.column()).await?;
         Ok(voided)
     }
 
-    async fn lend(&mut self, parent: HoldId, amount: Usd) -> Result<bool, Error> {
+    async fn lend(&mut self, parent: HoldId, micros: i64) -> Result<bool, Error> {
         let done = sqlx::query(
-            "UPDATE hold SET lent = lent + $2 WHERE id = $1 AND open = 1 AND amount - posted - voided - lent >= $2",
+            "UPDATE hold SET lent = lent + $2 WHERE id = $1 AND open = 1 AND parent IS NULL \
+             AND amount - posted - voided - lent >= $2",
         )
         .bind(parent.to_string())
-        .bind(amount.column())
+        .bind(micros)
         .execute(self.conn())
         .await
         .doing("lend from a job's hold")?;
         Ok(done.rows_affected() == 1)
     }
 
-    async fn parent_of(&mut self, hold: HoldId) -> Result<HoldId, Error> {
-        let row = sqlx::query("SELECT parent FROM hold WHERE id = $1 AND parent IS NOT NULL")
+    /// The job's hold that lent to this open hold of a lease. A job's hold outlives the holds of its leases, so it is open
+    /// too.
+    async fn parent_of_open(&mut self, hold: HoldId, doing: &'static str) -> Result<HoldId, Error> {
+        let row = sqlx::query("SELECT parent FROM hold WHERE id = $1 AND parent IS NOT NULL AND open = 1")
             .bind(hold.to_string())
             .fetch_optional(self.conn())
             .await
-            .doing("find a hold")?
-            .ok_or(Error::Ledger { doing: "find a lease's hold", why: "there is none with this id" })?;
+            .doing(doing)?
+            .ok_or(Error::Ledger { doing, why: "it is closed, or no lease's hold" })?;
         Columns(&row).parsed("parent")
     }
 
@@ -341,17 +369,23 @@ impl Tx {
         account: AccountId,
         hold: Option<HoldId>,
         kind: &'static str,
-        amount: Usd,
+        micros: i64,
     ) -> Result<(), Error> {
         sqlx::query("INSERT INTO entry (at, account, hold, kind, amount) VALUES ($1, $2, $3, $4, $5)")
             .bind(now.0)
             .bind(account.to_string())
             .bind(hold.map(|h| h.to_string()))
             .bind(kind)
-            .bind(amount.column())
+            .bind(micros)
             .execute(self.conn())
             .await
             .doing("write a ledger entry")?;
         Ok(())
     }
+}
+
+/// The amount for a column. A negative one would undo what it should do, and one that no column holds would be cut off.
+fn column(doing: &'static str, amount: Usd) -> Result<i64, Error> {
+    let micros = i64::try_from(amount.micros()).ok().filter(|micros| *micros >= 0);
+    micros.ok_or(Error::Ledger { doing, why: "the amount is negative, or more than an account can hold" })
 }

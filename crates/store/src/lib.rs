@@ -10,6 +10,7 @@ mod objects;
 mod open;
 mod outbox;
 mod placements;
+mod remove;
 mod row;
 mod settlements;
 mod tx;

@@ -21,6 +21,9 @@ pub enum LogAppend {
     },
 }
 
+/// Pieces read at a time.
+const PIECES: i64 = 64;
+
 impl Store {
     /// Bytes of the job's log from `offset` on, at most `limit`, its executions one after the other. Also tells the
     /// offset after them.
@@ -28,27 +31,58 @@ impl Store {
     /// # Errors
     /// The database could not be read.
     pub async fn log_read(&self, job: JobId, offset: u64, limit: usize) -> Result<(Vec<u8>, u64), Error> {
-        let rows = sqlx::query(
-            "SELECT c.bytes AS bytes, length(c.bytes) AS n FROM log_chunk c JOIN execution x ON x.id = c.execution \
-             WHERE x.job = $1 ORDER BY x.attempt, c.at_offset",
+        let sizes = sqlx::query(
+            "SELECT x.id AS id, COALESCE(MAX(c.at_offset + length(c.bytes)), 0) AS size FROM execution x \
+             LEFT JOIN log_chunk c ON c.execution = x.id WHERE x.job = $1 GROUP BY x.id, x.attempt ORDER BY x.attempt",
         )
         .bind(job.to_string())
         .fetch_all(&self.read)
         .await
-        .doing("read a log")?;
+        .doing("measure a log")?;
         let (mut out, mut at) = (Vec::new(), 0u64);
-        for row in &rows {
-            let bytes = Columns(row).bytes("bytes")?;
-            let end = at + bytes.len() as u64;
-            if end > offset && out.len() < limit {
-                let skip = usize::try_from(offset.saturating_sub(at)).unwrap_or(usize::MAX);
-                let take = (limit - out.len()).min(bytes.len() - skip);
-                out.extend_from_slice(&bytes[skip..skip + take]);
+        for row in &sizes {
+            let size = Columns(row).size("size")?;
+            if at + size > offset && out.len() < limit {
+                let from = offset.saturating_sub(at);
+                self.log_read_execution(&Columns(row).text("id")?, from, limit, &mut out).await?;
             }
-            at = end;
+            at += size;
         }
         let next = offset.min(at) + out.len() as u64;
         Ok((out, next))
+    }
+
+    /// Adds to `out`, up to `limit`, what the execution's log has from `from` on.
+    async fn log_read_execution(
+        &self,
+        execution: &str,
+        mut from: u64,
+        limit: usize,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Error> {
+        loop {
+            let pieces = sqlx::query(
+                "SELECT at_offset, bytes FROM log_chunk WHERE execution = $1 AND at_offset + length(bytes) > $2 \
+                 ORDER BY at_offset LIMIT $3",
+            )
+            .bind(execution)
+            .bind(i64::try_from(from).unwrap_or(i64::MAX))
+            .bind(PIECES)
+            .fetch_all(&self.read)
+            .await
+            .doing("read a log")?;
+            for piece in &pieces {
+                let (at, bytes) = (Columns(piece).size("at_offset")?, Columns(piece).bytes("bytes")?);
+                let skip = usize::try_from(from.saturating_sub(at)).unwrap_or(usize::MAX);
+                let new = bytes.get(skip..).unwrap_or_default();
+                let new = &new[..new.len().min(limit - out.len())];
+                out.extend_from_slice(new);
+                from += new.len() as u64;
+            }
+            if pieces.is_empty() || out.len() == limit {
+                return Ok(());
+            }
+        }
     }
 }
 
@@ -66,20 +100,20 @@ impl Tx {
         cap: u64,
     ) -> Result<LogAppend, Error> {
         let row = sqlx::query(
-            "SELECT at_offset + length(bytes) AS end FROM log_chunk WHERE execution = $1 ORDER BY at_offset DESC LIMIT 1",
+            "SELECT at_offset + length(bytes) AS size FROM log_chunk WHERE execution = $1 ORDER BY at_offset DESC LIMIT 1",
         )
         .bind(execution.to_string())
         .fetch_optional(self.conn())
         .await
         .doing("find the end of a log")?;
         let end = match row {
-            Some(row) => u64::try_from(Columns(&row).int("end")?).unwrap_or(0),
+            Some(row) => Columns(&row).size("size")?,
             None => 0,
         };
         if offset > end && end < cap {
             return Ok(LogAppend::Gap { next_offset: end });
         }
-        let next_offset = (offset + bytes.len() as u64).max(end);
+        let next_offset = offset.saturating_add(bytes.len() as u64).max(end);
         let skip = usize::try_from(end - offset.min(end)).unwrap_or(usize::MAX).min(bytes.len());
         let room = usize::try_from(cap.saturating_sub(end)).unwrap_or(usize::MAX);
         let new = &bytes[skip..];

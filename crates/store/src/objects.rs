@@ -1,5 +1,6 @@
 //! Sealed objects: rows in the database, bytes in a folder. The store sees ciphertext only.
 
+use std::collections::HashSet;
 use std::path::Path as FsPath;
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, WriteMultipart};
-use sqlx::sqlite::SqliteRow;
+use sqlx::sqlite::{SqlitePool, SqliteRow};
 
 use crate::error::Doing;
 use crate::row::Columns;
@@ -102,8 +103,10 @@ impl Objects {
     pub(crate) fn in_folder(folder: &FsPath) -> Result<Self, Error> {
         std::fs::create_dir_all(folder)
             .map_err(|source| Error::Folder { folder: folder.to_owned(), source })?;
+        // A row is durable once it is committed, so the bytes that it names must be durable before.
         let inner = LocalFileSystem::new_with_prefix(folder)
-            .map_err(|source| Error::Objects { doing: "open its folder", source })?;
+            .map_err(|source| Error::Objects { doing: "open its folder", source })?
+            .with_fsync(true);
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -152,7 +155,7 @@ impl Objects {
                 }
                 Ok(_) => ReceiveError::TooLarge { max },
             };
-            // The upload is refused for its own reason; what a failed clean-up leaves is swept as an unnamed object.
+            // The upload is refused for its own reason; what a failed clean-up leaves is removed at the next start.
             let _ = writer.abort().await;
             return Err(refused);
         }
@@ -198,6 +201,24 @@ impl Objects {
     }
 }
 
+/// Removes files that no row names, which a process leaves that dies in an upload or between the bytes and their row.
+/// Only for who has just locked the data folder: later there are uploads under way.
+pub(crate) fn remove_unnamed(folder: &FsPath, named: &HashSet<String>) -> std::io::Result<()> {
+    for shelf in std::fs::read_dir(folder)? {
+        let shelf = shelf?;
+        if !shelf.file_type()?.is_dir() {
+            continue;
+        }
+        for file in std::fs::read_dir(shelf.path())? {
+            let file = file?;
+            if !file.file_name().to_str().is_some_and(|name| named.contains(name)) {
+                std::fs::remove_file(file.path())?;
+            }
+        }
+    }
+    Ok(())
+}
+
 fn path(id: ObjectId) -> Path {
     let name = id.to_string();
     Path::from_iter([&name[2..4], name.as_str()])
@@ -226,16 +247,21 @@ fn object_of(row: &SqliteRow) -> Result<ObjectRow, Error> {
         job: c.maybe_parsed("job")?,
         kind,
         execution: c.maybe_parsed("execution")?,
-        segment: c.maybe_int("segment")?.and_then(|n| u32::try_from(n).ok()),
+        segment: c.maybe_count("segment")?,
         context: c.text("context")?,
         wrapped_key: c.text("wrapped_key")?,
         digest: c.text("digest")?,
-        bytes: u64::try_from(c.int("bytes")?).unwrap_or(0),
+        bytes: c.size("bytes")?,
         created_at: c.time("created_at")?,
     })
 }
 
 impl Store {
+    pub(crate) async fn object_names(write: &SqlitePool) -> Result<HashSet<String>, Error> {
+        let rows = sqlx::query("SELECT id FROM object").fetch_all(write).await.doing("list all objects")?;
+        rows.iter().map(|row| Columns(row).text("id")).collect()
+    }
+
     /// The object's row.
     ///
     /// # Errors
@@ -254,14 +280,13 @@ impl Store {
     /// # Errors
     /// The database could not be read.
     pub async fn object_checkpoint(&self, job: JobId, segment: u32) -> Result<Option<ObjectRow>, Error> {
-        let row = select!(
-            "WHERE job = $1 AND kind = 'checkpoint' AND segment = $2 ORDER BY created_at DESC, rowid DESC LIMIT 1"
-        )
-        .bind(job.to_string())
-        .bind(i64::from(segment))
-        .fetch_optional(&self.read)
-        .await
-        .doing("find a checkpoint")?;
+        let row =
+            select!("WHERE job = $1 AND kind = 'checkpoint' AND segment = $2 ORDER BY seq DESC, id LIMIT 1")
+                .bind(job.to_string())
+                .bind(i64::from(segment))
+                .fetch_optional(&self.read)
+                .await
+                .doing("find a checkpoint")?;
         row.as_ref().map(object_of).transpose()
     }
 
@@ -289,7 +314,7 @@ impl Store {
     /// # Errors
     /// The database could not be read.
     pub async fn object_list(&self, job: JobId) -> Result<Vec<ObjectRow>, Error> {
-        let rows = select!("WHERE job = $1 ORDER BY created_at, rowid")
+        let rows = select!("WHERE job = $1 ORDER BY seq, id")
             .bind(job.to_string())
             .fetch_all(&self.read)
             .await
@@ -302,7 +327,7 @@ impl Store {
     /// # Errors
     /// The database could not be read.
     pub async fn object_list_unnamed(&self, before: Timestamp, limit: u32) -> Result<Vec<ObjectRow>, Error> {
-        let rows = select!("WHERE job IS NULL AND created_at < $1 LIMIT $2")
+        let rows = select!("WHERE job IS NULL AND created_at < $1 ORDER BY created_at, id LIMIT $2")
             .bind(before.0)
             .bind(i64::from(limit))
             .fetch_all(&self.read)
@@ -319,8 +344,8 @@ impl Tx {
     /// The database could not be written.
     pub async fn object_insert(&mut self, row: &ObjectRow) -> Result<(), Error> {
         sqlx::query(
-            "INSERT INTO object (id, job, kind, execution, segment, context, wrapped_key, digest, bytes, created_at) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+            "INSERT INTO object (id, job, kind, execution, segment, context, wrapped_key, digest, bytes, created_at, seq) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, (SELECT COALESCE(MAX(seq), 0) + 1 FROM object WHERE job = $2))",
         )
         .bind(row.id.to_string())
         .bind(row.job.map(|j| j.to_string()))

@@ -1,6 +1,7 @@
 //! Opening the data folder: one control plane at a time, by a file lock and an epoch.
 
 use std::fs::File;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -9,6 +10,7 @@ use sqlx::sqlite::{
 };
 
 use crate::error::Doing;
+use crate::objects::remove_unnamed;
 use crate::{Error, Objects};
 
 pub(crate) const CONTROL_PLANE: &str = "control-plane";
@@ -52,8 +54,12 @@ impl Store {
             .connect_with(options.clone())
             .await
             .doing("open the database")?;
-        let objects = Objects::in_folder(&folder.join("objects"))?;
+        let objects_folder = folder.join("objects");
+        let objects = Objects::in_folder(&objects_folder)?;
         let owner = prepare(&write, owner_id).await?;
+        let named = Self::object_names(&write).await?;
+        remove_unnamed(&objects_folder, &named)
+            .map_err(|source| Error::Folder { folder: objects_folder.clone(), source })?;
         let read =
             SqlitePoolOptions::new().max_connections(READERS_MAX).connect_lazy_with(options.read_only(true));
         Ok(Self { write, read, owner, objects, _lock: Some(Arc::new(lock)) })
@@ -104,7 +110,8 @@ impl Store {
 
 fn lock(folder: &Path) -> Result<File, Error> {
     let failed = |source| Error::Folder { folder: folder.to_owned(), source };
-    std::fs::create_dir_all(folder).map_err(failed)?;
+    // Job files and logs are nobody else's business.
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
     let file = File::options()
         .create(true)
         .truncate(false)

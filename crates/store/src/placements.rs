@@ -25,7 +25,7 @@ impl Store {
     /// # Errors
     /// The database could not be read.
     pub async fn placement_list(&self, job: JobId) -> Result<Vec<String>, Error> {
-        let rows = sqlx::query("SELECT plan FROM placement WHERE job = $1 ORDER BY made_at, rowid")
+        let rows = sqlx::query("SELECT plan FROM placement WHERE job = $1 ORDER BY seq")
             .bind(job.to_string())
             .fetch_all(&self.read)
             .await
@@ -46,14 +46,17 @@ impl Tx {
         made_at: Timestamp,
         plan: &str,
     ) -> Result<(), Error> {
-        sqlx::query("INSERT INTO placement (id, job, made_at, plan) VALUES ($1, $2, $3, $4)")
-            .bind(id.to_string())
-            .bind(job.to_string())
-            .bind(made_at.0)
-            .bind(plan)
-            .execute(self.conn())
-            .await
-            .doing("store a placement")?;
+        sqlx::query(
+            "INSERT INTO placement (id, job, made_at, plan, seq) VALUES ($1, $2, $3, $4, \
+             (SELECT COALESCE(MAX(seq), 0) + 1 FROM placement WHERE job = $2))",
+        )
+        .bind(id.to_string())
+        .bind(job.to_string())
+        .bind(made_at.0)
+        .bind(plan)
+        .execute(self.conn())
+        .await
+        .doing("store a placement")?;
         Ok(())
     }
 }

@@ -26,6 +26,17 @@ impl Columns<'_> {
         u32::try_from(n).map_err(|_| Error::Unreadable { what: name, value: n.to_string() })
     }
 
+    pub(crate) fn maybe_count(&self, name: &'static str) -> Result<Option<u32>, Error> {
+        let n = self.maybe_int(name)?;
+        n.map(|n| u32::try_from(n).map_err(|_| Error::Unreadable { what: name, value: n.to_string() }))
+            .transpose()
+    }
+
+    pub(crate) fn size(&self, name: &'static str) -> Result<u64, Error> {
+        let n = self.int(name)?;
+        u64::try_from(n).map_err(|_| Error::Unreadable { what: name, value: n.to_string() })
+    }
+
     pub(crate) fn text(&self, name: &'static str) -> Result<String, Error> {
         self.0.try_get(name).doing("read a row")
     }

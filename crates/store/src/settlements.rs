@@ -32,7 +32,7 @@ impl Store {
     /// The database could not be read.
     pub async fn settlement_list(&self, job: JobId) -> Result<Vec<SettlementRow>, Error> {
         let rows = sqlx::query(
-            "SELECT lease, job, paid, fees, refunded, disputed, at FROM settlement WHERE job = $1 ORDER BY at, rowid",
+            "SELECT lease, job, paid, fees, refunded, disputed, at FROM settlement WHERE job = $1 ORDER BY at, lease",
         )
         .bind(job.to_string())
         .fetch_all(&self.read)

@@ -12,7 +12,8 @@ pub struct Tx {
 }
 
 impl Store {
-    /// Begins a write transaction; waits for the one before it, since there is one write connection.
+    /// Begins a write transaction; waits for the one before it, since there is one write connection. The ownership that
+    /// it reads cannot change before it ends: SQLite lets nobody else write meanwhile, elsewhere the row would be locked.
     ///
     /// # Errors
     /// `Fenced` when another control plane has taken over.

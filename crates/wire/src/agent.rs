@@ -11,8 +11,10 @@
 //! | `POST /agent/v1/heartbeat` | `Heartbeat` | `Orders` |
 //! | `POST /agent/v1/finish` | `Finish` | `Orders` |
 //!
-//! 401: the token is unknown. 409: another instance holds the token. 410: the execution has ended, so the agent stops
-//! and removes what it has. Anything else that is not 2xx, and silence, is tried again with backoff.
+//! Every error is a [`crate::rest::ErrorBody`]. 401: the token is unknown. 404: the job has no such object, so the agent
+//! gives up. 409: another instance holds the token. 410: the execution has ended, so the agent stops and removes what it
+//! has. 416: the log continues elsewhere, at the offset in the header `waag-next-offset`. Anything else that is not 2xx,
+//! and silence, is tried again with backoff.
 
 use domain::{ExecutionId, ObjectId};
 use serde::{Deserialize, Serialize};
@@ -21,6 +23,8 @@ use serde::{Deserialize, Serialize};
 pub const PROTOCOL: u32 = 1;
 /// Header of an upload: the object's data key, wrapped to the customer's key, in hex.
 pub const WRAPPED_KEY_HEADER: &str = "waag-wrapped-key";
+/// Header of a 416: the offset at which the log continues.
+pub const NEXT_OFFSET_HEADER: &str = "waag-next-offset";
 /// The largest body of a JSON request.
 pub const JSON_BYTES_MAX: usize = 64 * 1024;
 /// The largest piece of log in one request.

@@ -1,5 +1,6 @@
-//! Keeps the tree small and plain: see `rules` for what is checked. Files are those that git tracks or would track.
+//! Keeps the tree small and plain: see `rules` and `modules` for what is checked. Files are those that git tracks or would track.
 
+mod modules;
 mod rules;
 mod source;
 
@@ -69,6 +70,7 @@ pub(crate) fn run(root: &Path) -> Result<()> {
     }
     let contents = |path: &str| std::fs::read_to_string(root.join(path)).ok();
     found.extend(rules::crate_readmes(&files, contents));
+    found.extend(modules::orphans(&files, contents));
     let problems = without_exceptions(found, &exceptions.exception);
     for note in notes {
         println!("tidy: note: {note}");

@@ -67,10 +67,10 @@ impl Plane {
         engine.refresh_offers().await.context("ask the networks for offers")?;
         let (shutdown, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
-        let guard = Guard::new(keys.api_token().clone(), endpoint.api_port());
+        let guard = Guard::new(endpoint.api_port());
         tasks.spawn(serve_users(users, user_api(engine.clone(), guard), stopped.clone()));
-        let (router, identity, stop) = (agent_api(engine.clone()), Arc::clone(&keys), stopped.clone());
-        tasks.spawn(async move { serve_agents(agents, identity.tls(), router, stop).await });
+        let tls = keys.tls().server_config().context("set up TLS for the agents")?;
+        tasks.spawn(serve_agents(agents, tls, agent_api(engine.clone()), stopped.clone()));
         let running = engine.clone();
         tasks.spawn(async move {
             running.run(stopped).await;

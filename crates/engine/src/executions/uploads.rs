@@ -130,6 +130,12 @@ impl Engine {
         let context = wire::agent::outputs_context(execution.id);
         let row = self.upload(&execution, ObjectKind::Outputs, None, context, wrapped_key, body).await?;
         let mut tx = self.context.store.begin().await?;
+        // An upload takes its time, and the execution may have been given up meanwhile.
+        if !tx.execution_get_in_txn(execution.id).await?.is_some_and(|x| x.state.is_open()) {
+            drop(tx);
+            self.context.store.objects().remove(row.id).await?;
+            return Err(AgentRefusal::Ended);
+        }
         tx.object_insert(&row).await?;
         tx.commit().await?;
         self.heard(&execution);
@@ -164,6 +170,10 @@ impl Engine {
             ReceiveError::Sender(_) => AgentRefusal::BrokeOff,
             ReceiveError::Store(error) => AgentRefusal::Engine(error.into()),
         })?;
+        if received.bytes == 0 {
+            self.context.store.objects().remove(id).await?;
+            return Err(AgentRefusal::Malformed("the upload is empty"));
+        }
         Ok(ObjectRow {
             id,
             job: Some(execution.job),
@@ -215,16 +225,16 @@ impl Engine {
     /// The ciphertext of an object that the agent may read: its job's bundle, inputs and checkpoints.
     ///
     /// # Errors
-    /// `Unknown` for an object of another job.
+    /// `NoObject` for an object of another job.
     pub async fn agent_object(
         &self,
         token: &str,
         object: ObjectId,
     ) -> Result<impl Stream<Item = Result<Bytes, std::io::Error>> + Send + use<>, AgentRefusal> {
         let execution = self.agent(token).await?;
-        let row = self.context.store.object_get(object).await?.ok_or(AgentRefusal::Unknown)?;
-        if row.job != Some(execution.job) {
-            return Err(AgentRefusal::Unknown);
+        let row = self.context.store.object_get(object).await?;
+        if row.is_none_or(|row| row.job != Some(execution.job)) {
+            return Err(AgentRefusal::NoObject);
         }
         Ok(self.context.store.objects().stream(object).await?)
     }
