@@ -235,3 +235,49 @@ pub(crate) fn refused(error: &clap::Error) -> ExitCode {
     let _ = error.print();
     if error.use_stderr() { ExitCode::from(crate::failure::Exit::Usage as u8) } else { ExitCode::SUCCESS }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    fn examples(command: &clap::Command, out: &mut Vec<String>) {
+        let text = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+        let lines = text.lines().skip_while(|line| *line != "Examples:").skip(1);
+        out.extend(lines.take_while(|line| line.starts_with("  ")).map(|line| line.trim().to_owned()));
+        let hidden = command.is_hide_set();
+        assert!(
+            hidden || command.has_subcommands() || text.contains("Examples:"),
+            "{} has no example",
+            command.get_name()
+        );
+        command.get_subcommands().for_each(|sub| examples(sub, out));
+    }
+
+    #[test]
+    fn examples_in_help_texts_can_be_typed() {
+        let mut found = Vec::new();
+        examples(&Args::command(), &mut found);
+        assert!(found.len() > 20, "{found:?}");
+        for example in &found {
+            // What is for the shell, and the remark behind two spaces, is not ours.
+            let typed =
+                example.split("  ").next().unwrap_or_default().split(['|', '>']).next().unwrap_or_default();
+            let words =
+                typed.split(' ').filter(|word| !word.is_empty()).skip_while(|word| word.contains('='));
+            let words: Vec<&str> = words.collect();
+            assert_eq!(words.first(), Some(&"waag"), "{example}");
+            assert!(Args::try_parse_from(words).is_ok(), "{example}");
+        }
+    }
+
+    #[test]
+    fn short_help_fits_one_screen() {
+        let mut command = Args::command();
+        command.build();
+        for sub in command.get_subcommands_mut() {
+            let lines = sub.render_help().to_string().lines().count();
+            assert!(lines <= 40, "{} has {lines} lines", sub.get_name());
+        }
+    }
+}

@@ -6,4 +6,5 @@ mod commands;
 mod common;
 mod crash;
 mod demo;
+mod errors;
 mod run;
