@@ -55,12 +55,11 @@ pub(crate) enum AgentError {
     Interrupted(#[from] Interrupted),
 }
 
-/// Why the workload was stopped.
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// How the work came to its end.
 enum Verdict {
-    Exited(Exit),
-    Stopped,
-    OutOfDisk,
+    /// The control plane is to be told.
+    Finished(FinishResult),
+    /// It knows, or has given the execution up.
     Over,
 }
 
@@ -154,20 +153,9 @@ impl Agent {
             tokio::task::spawn_local(async move { logs.send(&client).await })
         };
         let verdict = self.workload(client, shared, &bundle, &logs).await;
-        let result = match verdict? {
-            Verdict::Over => {
-                sending.abort();
-                return Ok(());
-            }
-            Verdict::Exited(Exit::Code(0)) => FinishResult::Completed,
-            Verdict::Exited(Exit::Code(n)) => failed(FailReason::ExitCode(n)),
-            Verdict::Exited(Exit::Signal(n)) => failed(FailReason::Signal(n)),
-            Verdict::Exited(Exit::OutOfMemory) => failed(FailReason::OutOfMemory),
-            Verdict::Exited(Exit::NotStarted) => {
-                FinishResult::GaveUp { why: "the sandbox could not be set up on this machine".to_owned() }
-            }
-            Verdict::OutOfDisk => failed(FailReason::OutOfDisk),
-            Verdict::Stopped => FinishResult::Stopped,
+        let Verdict::Finished(result) = verdict? else {
+            sending.abort();
+            return Ok(());
         };
         tokio::select! {
             () = logs.flushed() => {}
@@ -223,11 +211,11 @@ impl Agent {
                 let _ = reader.await;
             }
             match verdict? {
-                Verdict::Exited(Exit::Code(0)) => {}
+                Verdict::Finished(FinishResult::Completed) => {}
                 other => return Ok(other),
             }
         }
-        Ok(Verdict::Exited(Exit::Code(0)))
+        Ok(Verdict::Finished(FinishResult::Completed))
     }
 
     async fn watch(
@@ -248,7 +236,7 @@ impl Agent {
                 exit = running.wait() => {
                     let exit = exit?;
                     self.save_states(client, shared).await?;
-                    return Ok(Verdict::Exited(exit));
+                    return Ok(Verdict::Finished(result_of(exit, running.refusal())));
                 }
                 _ = orders.changed() => {}
                 _ = scan.tick() => {
@@ -256,13 +244,13 @@ impl Agent {
                     self.save_states(client, shared).await?;
                     let stop = *orders.borrow() == Orders::StopAtCheckpoint;
                     if stop && (bundle.checkpoint_path.is_none() || shared.done.get() > before) {
-                        return Ok(Verdict::Stopped);
+                        return Ok(Verdict::Finished(FinishResult::Stopped));
                     }
                 }
                 _ = disk.tick() => {
                     let max = bundle.disk_mib * MIB;
                     if sandbox::disk_usage(&self.work.root, max) > max {
-                        return Ok(Verdict::OutOfDisk);
+                        return Ok(Verdict::Finished(failed(FailReason::OutOfDisk)));
                     }
                 }
             }
@@ -353,6 +341,19 @@ impl Agent {
         match client.post::<Orders>("finish", &finish).await {
             Ok(_) | Err(ClientError::Over) => Ok(()),
             Err(error) => Err(error.into()),
+        }
+    }
+}
+
+fn result_of(exit: Exit, refusal: Option<&str>) -> FinishResult {
+    match exit {
+        Exit::Code(0) => FinishResult::Completed,
+        Exit::Code(n) => failed(FailReason::ExitCode(n)),
+        Exit::Signal(n) => failed(FailReason::Signal(n)),
+        Exit::OutOfMemory => failed(FailReason::OutOfMemory),
+        Exit::NotStarted => {
+            let why = refusal.unwrap_or("the sandbox gave no reason");
+            FinishResult::GaveUp { why: format!("the workload was not started: {why}") }
         }
     }
 }

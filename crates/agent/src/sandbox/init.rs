@@ -40,6 +40,8 @@ pub(super) enum Report {
 /// Entry of `sandbox-init`: reads a spec from the socket on standard input, runs its workload, and reports its end there.
 /// Must be called before the process has a second thread.
 pub fn init_main() -> ExitCode {
+    // Whatever the agent keeps to itself, the job's tree is made for the job's user.
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
     let socket = match close_inherited().and_then(|()| take_socket()) {
         Ok(socket) => socket,
         Err(error) => {

@@ -12,6 +12,7 @@ use crate::Case;
 use crate::fixture::{Fixture, block_on, processes_with, unique, wait_for_end};
 
 pub(crate) const CASES: &[Case] = &[
+    ("an_agent_that_keeps_its_files_to_itself_closes_no_folder_to_its_job", umask),
     ("output_exit_code_and_environment_are_the_jobs_own", output_exit_code_and_environment_are_the_jobs_own),
     ("a_signal_is_told_from_a_code", a_signal_is_told_from_a_code),
     ("the_user_has_no_rights", the_user_has_no_rights),
@@ -222,4 +223,12 @@ fn start_time(f: &Fixture) {
         .collect();
     times.sort();
     println!("  median {:?}, from {:?} to {:?}", times[10], times[0], times[19]);
+}
+
+fn umask(fixture: &Fixture) {
+    use rustix::fs::Mode;
+    let before = rustix::process::umask(Mode::from_raw_mode(0o077));
+    let scratch = if fixture.namespaces() { "/tmp/own" } else { "$JOB/own" };
+    fixture.expect(&format!("echo made > {scratch} && cat {scratch} && umask"), "made\n0022");
+    rustix::process::umask(before);
 }
