@@ -15,7 +15,8 @@ pub(crate) struct Program {
     package: &'static str,
 }
 
-const NEEDED: &[Program] = &[Program { name: "git", package: "git" }];
+const NEEDED: &[Program] =
+    &[Program { name: "git", package: "git" }, Program { name: "script", package: "bsdutils" }];
 
 /// Makes sure that every needed program is there.
 pub(crate) fn ensure() -> Result<()> {

@@ -128,6 +128,18 @@ impl World {
         self.command(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     }
 
+    /// Starts a command on a terminal of its own: what is written to its standard input is typed there.
+    pub(crate) fn spawn_on_terminal(&self, args: &[&str]) -> Child {
+        let line = format!("{WAAG} {} --data {}", args.join(" "), self.data().display());
+        let mut command = Command::new("script");
+        command
+            .args(["--quiet", "--return", "--command", &line, "/dev/null"])
+            .current_dir(self.folder.path());
+        command.envs(self.vars.iter().map(|(name, value)| (*name, value)));
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        command.spawn().unwrap()
+    }
+
     /// Runs a command with `--json` that must succeed.
     pub(crate) fn json(&self, args: &[&str]) -> Value {
         let args: Vec<&str> = args.iter().copied().chain(["--json"]).collect();

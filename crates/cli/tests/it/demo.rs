@@ -19,10 +19,13 @@ fn demo_prints_one_document_that_tells_the_whole_story() {
     assert!(demo["job"]["accuracy"].as_f64().unwrap() >= 0.95);
     let executions = demo["executions"].as_array().unwrap();
     assert_eq!(executions[0]["outcome"], "lost");
-    assert_eq!(executions[1]["outcome"], "completed");
     assert_ne!(executions[0]["network"], executions[1]["network"], "it goes on on another network");
-    assert_eq!(executions[0]["to_segment"], executions[1]["from_segment"]);
-    assert_eq!(executions[1]["to_segment"], demo["job"]["segments"]);
+    // A machine that is very busy may lose a second one; then a third goes on.
+    for pair in executions.windows(2) {
+        assert_eq!(pair[0]["to_segment"], pair[1]["from_segment"], "nothing stored is done again");
+    }
+    let last = executions.last().unwrap();
+    assert_eq!((&last["outcome"], &last["to_segment"]), (&"completed".into(), &demo["job"]["segments"]));
     assert!(executions[0]["to_segment"].as_u64() > Some(0), "work before the loss was kept");
 
     let offers = demo["offers"].as_array().unwrap();

@@ -1,6 +1,7 @@
 //! `waag run`, from the job file to the opened outputs.
 
-use std::io::Read;
+use std::io::{Read, Write};
+use std::process::{Child, ChildStdin};
 
 use rustix::process::Signal;
 
@@ -114,5 +115,59 @@ fn work_goes_on_while_the_control_plane_is_away_and_is_adopted() {
     let settled = world.settled(id);
     assert_eq!(settled["outcome"], "completed");
     assert_eq!(settled["executions"].as_array().unwrap().len(), 1, "{settled:#}");
+    world.assert_clean();
+}
+
+const CTRL_C: &[u8] = b"\x03";
+
+/// A long job on a terminal, watched until it runs: the terminal, its keyboard, and the job.
+fn running_on_a_terminal(world: &mut World) -> (Child, ChildStdin, String) {
+    world.up().unwrap();
+    let job = training("sim-cloud").replace("--epochs 4", "--epochs 4000");
+    let file = world.file("job.yaml", &job);
+    let mut terminal = world.spawn_on_terminal(&["run", file.to_str().unwrap(), "--yes"]);
+    let keyboard = terminal.stdin.take().unwrap();
+    let job = world.job_when("train", "runs", |doc| doc["state"] == "running");
+    (terminal, keyboard, job["id"].as_str().unwrap().to_owned())
+}
+
+/// Reads the terminal until it shows a text.
+fn read_until(terminal: &mut Child, text: &str) {
+    let out = terminal.stdout.as_mut().unwrap();
+    let (mut seen, mut byte) = (Vec::new(), [0u8]);
+    while !String::from_utf8_lossy(&seen).contains(text) {
+        assert!(out.read(&mut byte).unwrap() > 0, "no {text:?} in {}", String::from_utf8_lossy(&seen));
+        seen.extend(byte);
+    }
+}
+
+#[test]
+fn ctrl_c_on_a_terminal_asks_once_and_cancels_when_told() {
+    let mut world = World::new();
+    let (mut terminal, mut keyboard, job) = running_on_a_terminal(&mut world);
+    keyboard.write_all(CTRL_C).unwrap();
+    read_until(&mut terminal, "[c]ancel");
+    keyboard.write_all(b"c\n").unwrap();
+    read_until(&mut terminal, "cancelled");
+    assert_eq!(world.settled(&job)["outcome"], "cancelled");
+    read_until(&mut terminal, "SETTLEMENT");
+    drop(keyboard);
+    assert_eq!(terminal.wait().unwrap().code(), Some(7), "the job ended without its result");
+    world.assert_clean();
+}
+
+#[test]
+fn second_ctrl_c_detaches() {
+    let mut world = World::new();
+    let (mut terminal, mut keyboard, job) = running_on_a_terminal(&mut world);
+    keyboard.write_all(CTRL_C).unwrap();
+    read_until(&mut terminal, "[c]ancel");
+    keyboard.write_all(CTRL_C).unwrap();
+    read_until(&mut terminal, "runs on");
+    drop(keyboard);
+    assert_eq!(terminal.wait().unwrap().code(), Some(130));
+    assert_eq!(world.job(&job).unwrap()["state"], "running");
+    world.json(&["cancel", &job]);
+    world.settled(&job);
     world.assert_clean();
 }
