@@ -14,6 +14,8 @@ use crate::{Error, Objects};
 pub(crate) const CONTROL_PLANE: &str = "control-plane";
 const SCHEMA_VERSION: &str = "1";
 const READERS_MAX: u32 = 4;
+/// The database is in this process, so a connection does not go stale while nobody uses it.
+const PING: bool = false;
 
 /// Who writes: a random id made at start, and the epoch it took the folder in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,13 +51,16 @@ impl Store {
             .foreign_keys(true);
         let write = SqlitePoolOptions::new()
             .max_connections(1)
+            .test_before_acquire(PING)
             .connect_with(options.clone())
             .await
             .doing("open the database")?;
         let objects = Objects::in_folder(&folder.join("objects"))?;
         let owner = prepare(&write, owner_id).await?;
-        let read =
-            SqlitePoolOptions::new().max_connections(READERS_MAX).connect_lazy_with(options.read_only(true));
+        let read = SqlitePoolOptions::new()
+            .max_connections(READERS_MAX)
+            .test_before_acquire(PING)
+            .connect_lazy_with(options.read_only(true));
         Ok(Self { write, read, owner, objects, _lock: Some(Arc::new(lock)) })
     }
 
@@ -67,6 +72,7 @@ impl Store {
         let options = SqliteConnectOptions::new().in_memory(true).foreign_keys(true);
         let write = SqlitePoolOptions::new()
             .max_connections(1)
+            .test_before_acquire(PING)
             .idle_timeout(None)
             .max_lifetime(None)
             .connect_with(options)
