@@ -135,7 +135,10 @@ impl Store {
              WHERE l.settled = 1 AND h.open = 1 \
              UNION ALL \
              SELECT 'job ' || j.id || ': settled but its hold is open' FROM job j JOIN hold h ON h.id = j.hold \
-             WHERE j.state = 'settled' AND h.open = 1",
+             WHERE j.state = 'settled' AND h.open = 1 \
+             UNION ALL \
+             SELECT 'job ' || j.id || ': settled but its lease ' || l.id || ' is open' FROM lease l \
+             JOIN job j ON j.id = l.job WHERE l.state <> 'ended' AND j.state = 'settled'",
         )
         .fetch_all(&self.read)
         .await
