@@ -346,4 +346,15 @@ impl Tx {
             .doing("wake a lease")?;
         Ok(())
     }
+
+    /// Drops a lease's row, which nothing but a planted bug does.
+    ///
+    /// # Errors
+    /// The database could not be written.
+    #[cfg(feature = "planted")]
+    pub async fn lease_drop(&mut self, id: LeaseId) -> Result<(), Error> {
+        let dropped = sqlx::query("DELETE FROM lease WHERE id = $1").bind(id.to_string());
+        dropped.execute(self.conn()).await.doing("drop a lease")?;
+        Ok(())
+    }
 }

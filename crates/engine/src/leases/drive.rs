@@ -304,6 +304,11 @@ impl Leases {
         let answer = network.release(&Label::of(lease.id)).await;
         self.0.reached("lease.release.after")?;
         let reason = lease.state.reason().unwrap_or(EndReason::Cancelled);
+        #[cfg(feature = "planted")]
+        if self.has(crate::Planted::ReleaseWithoutConfirmation) {
+            let billed = self.unbilled(lease, now)?;
+            return self.ended(lease, reason, now, billed, now).await;
+        }
         match answer {
             Ok(Observation::Ended { at, billed }) => self.ended(lease, reason, at, billed, now).await,
             Ok(Observation::Absent) if gone(lease, network.capability().visibility, now) => {
@@ -381,7 +386,7 @@ impl Leases {
     }
 
     /// An execution still open on an ended lease looks for another lease, or counts as lost.
-    async fn after_end(
+    pub(crate) async fn after_end(
         &self,
         tx: &mut Tx,
         lease: &LeaseRow,

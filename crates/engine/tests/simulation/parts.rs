@@ -1,0 +1,282 @@
+//! What a simulated control plane stands on: a clock that moves only when told, a trap at the named points, and a line
+//! to each network that watches what is sent.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicI64, Ordering::SeqCst};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use async_trait::async_trait;
+use custody::{DataKey, Keystore, wrap};
+use domain::{Clock, Interrupted, Label, Millis, NetworkName, Offer, Probe, Timestamp};
+use market::sim::{SimConfig, SimNetwork, StateFile, Truth};
+use market::{
+    Balance, Capability, Error, ErrorKind, Intent, Listed, Machine, MemoryMachine, Network, Observation,
+    Operation, RetryStatus, Terms,
+};
+use store::Store;
+use wire::agent::WRAP_INFO;
+
+use crate::chance::{Dice, SeededEntropy};
+
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Real time, which only goes on, and what the machine's clock makes of it.
+pub(crate) struct SimTime {
+    real: AtomicI64,
+    offset: AtomicI64,
+}
+
+impl SimTime {
+    pub(crate) fn new() -> Self {
+        Self { real: AtomicI64::new(0), offset: AtomicI64::new(1_800_000_000_000) }
+    }
+
+    /// Milliseconds since the simulation began.
+    pub(crate) fn real(&self) -> i64 {
+        self.real.load(SeqCst)
+    }
+
+    pub(crate) fn go_on_to(&self, real: i64) {
+        self.real.fetch_max(real, SeqCst);
+    }
+
+    /// Sets the machine's clock.
+    pub(crate) fn jump(&self, by: i64) {
+        self.offset.fetch_add(by, SeqCst);
+    }
+
+    /// When the clock shows `at`, if nobody sets it in between.
+    pub(crate) fn real_of(&self, at: Timestamp) -> i64 {
+        at.0 - self.offset.load(SeqCst)
+    }
+}
+
+impl Clock for SimTime {
+    fn now(&self) -> Timestamp {
+        Timestamp(self.real() + self.offset.load(SeqCst))
+    }
+}
+
+/// Where the control plane dies.
+#[derive(Default)]
+pub(crate) struct Trap(Mutex<TrapState>);
+
+#[derive(Default)]
+struct TrapState {
+    armed: Option<(String, u32)>,
+    dead: bool,
+    /// How often each point was reached, and how often the control plane died there.
+    reached: BTreeMap<&'static str, (u64, u64)>,
+}
+
+impl Trap {
+    /// From now on the control plane dies the `nth` time it reaches the point, counted from 1.
+    pub(crate) fn arm(&self, point: &str, nth: u32) {
+        lock(&self.0).armed = Some((point.to_owned(), nth));
+    }
+
+    /// It is started again.
+    pub(crate) fn revive(&self) {
+        let mut state = lock(&self.0);
+        (state.armed, state.dead) = (None, false);
+    }
+
+    pub(crate) fn reached_points(&self) -> BTreeMap<&'static str, (u64, u64)> {
+        lock(&self.0).reached.clone()
+    }
+}
+
+impl Probe for Trap {
+    fn reached(&self, point: &'static str) -> Result<(), Interrupted> {
+        let mut state = lock(&self.0);
+        state.reached.entry(point).or_default().0 += 1;
+        if let Some((at, nth)) = &mut state.armed
+            && at == point
+        {
+            *nth -= 1;
+            state.dead |= *nth == 0;
+        }
+        if !state.dead {
+            return Ok(());
+        }
+        if state.armed.take().is_some() {
+            state.reached.entry(point).or_default().1 += 1;
+        }
+        Err(Interrupted { point })
+    }
+}
+
+/// Keys are made once: worlds differ in what they do, not in who signs.
+pub(crate) fn keys() -> Arc<Keystore> {
+    static KEYS: OnceLock<Arc<Keystore>> = OnceLock::new();
+    let made = KEYS.get_or_init(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let keys = folder.path().join("keys");
+        Arc::new(Keystore::open(&keys, &SeededEntropy::new(Dice::new(1))).unwrap())
+    });
+    Arc::clone(made)
+}
+
+/// A data key that opens with the customer's key, as every upload must bring one.
+pub(crate) fn wrapped_key() -> String {
+    static WRAPPED: OnceLock<String> = OnceLock::new();
+    let wrapped = WRAPPED.get_or_init(|| {
+        let entropy = SeededEntropy::new(Dice::new(2));
+        let wrapped = wrap(&DataKey::mint(&entropy), &keys().customer().public(), WRAP_INFO, &entropy);
+        hex::encode(wrapped.unwrap())
+    });
+    wrapped.clone()
+}
+
+/// Builds one kind of network.
+pub(crate) type Build = fn(
+    SimConfig,
+    Arc<dyn Clock>,
+    Arc<dyn Machine>,
+    &StateFile,
+) -> Result<SimNetwork, market::sim::StateError>;
+
+/// A network with all that it is built again from.
+pub(crate) struct Site {
+    build: Build,
+    config: SimConfig,
+    state: StateFile,
+    pub(crate) network: Arc<SimNetwork>,
+}
+
+impl Site {
+    pub(crate) fn open(
+        build: Build,
+        config: SimConfig,
+        time: &Arc<SimTime>,
+        machine: &Arc<MemoryMachine>,
+    ) -> Self {
+        let state = StateFile::memory();
+        let network = build(config.clone(), time.clone(), machine.clone(), &state).unwrap();
+        Self { build, config, state, network: Arc::new(network) }
+    }
+
+    /// The network's own process ends and is started again.
+    pub(crate) fn restart(&mut self, time: &Arc<SimTime>, machine: &Arc<MemoryMachine>) {
+        let network = (self.build)(self.config.clone(), time.clone(), machine.clone(), &self.state);
+        self.network = Arc::new(network.unwrap());
+    }
+
+    pub(crate) fn name(&self) -> &NetworkName {
+        &self.config.name
+    }
+
+    pub(crate) async fn truth(&self) -> Vec<Truth> {
+        self.network.truth().await
+    }
+}
+
+/// What the line does to the next call of an operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cut {
+    /// It does not arrive.
+    Before,
+    /// It arrives, and its reply is lost.
+    After,
+}
+
+/// What all lines share.
+#[derive(Default)]
+pub(crate) struct Wire {
+    pub(crate) cut: Mutex<Option<(Operation, Cut)>>,
+    /// What was sent that must not have been.
+    pub(crate) wrong: Mutex<Vec<String>>,
+}
+
+/// The control plane's line to a network. It looks over the shoulder of every purchase: hold and intent must be stored.
+pub(crate) struct Line {
+    pub(crate) network: Arc<SimNetwork>,
+    pub(crate) store: Store,
+    pub(crate) wire: Arc<Wire>,
+}
+
+impl Line {
+    fn takes(&self, operation: Operation, cut: Cut) -> Result<(), Error> {
+        let mut next = lock(&self.wire.cut);
+        if *next != Some((operation, cut)) {
+            return Ok(());
+        }
+        *next = None;
+        let status = match operation {
+            Operation::Submit | Operation::Extend | Operation::Release => RetryStatus::UnknownOutcome,
+            _ => RetryStatus::Temporary,
+        };
+        Err(Error::new(self.network.name(), operation, ErrorKind::Unavailable, status, "the line was cut"))
+    }
+
+    async fn call<T>(
+        &self,
+        operation: Operation,
+        call: impl Future<Output = Result<T, Error>> + Send,
+    ) -> Result<T, Error> {
+        self.takes(operation, Cut::Before)?;
+        let answer = call.await;
+        self.takes(operation, Cut::After)?;
+        answer
+    }
+
+    async fn look_at(&self, label: &Label) {
+        let lease = match label.lease() {
+            Some(id) => self.store.lease_get(id).await.unwrap(),
+            None => None,
+        };
+        let held = match &lease {
+            Some(lease) => self.store.hold_get(lease.hold).await.unwrap().is_some_and(|hold| hold.open),
+            None => false,
+        };
+        if !held {
+            lock(&self.wire.wrong).push(format!("{label} was bought before its hold and intent were stored"));
+        }
+    }
+}
+
+#[async_trait]
+impl Network for Line {
+    fn name(&self) -> &NetworkName {
+        self.network.name()
+    }
+
+    fn capability(&self) -> Capability {
+        self.network.capability()
+    }
+
+    async fn offers(&self) -> Result<Vec<Offer>, Error> {
+        self.call(Operation::Offers, self.network.offers()).await
+    }
+
+    async fn prepare(&self, offer: &Offer, terms: &Terms) -> Result<Intent, Error> {
+        self.call(Operation::Prepare, self.network.prepare(offer, terms)).await
+    }
+
+    async fn submit(&self, intent: &Intent) -> Result<(), Error> {
+        self.look_at(&intent.label).await;
+        self.call(Operation::Submit, self.network.submit(intent)).await
+    }
+
+    async fn observe(&self, label: &Label) -> Result<Observation, Error> {
+        self.call(Operation::Observe, self.network.observe(label)).await
+    }
+
+    async fn list_ours(&self) -> Result<Vec<Listed>, Error> {
+        self.call(Operation::ListOurs, self.network.list_ours()).await
+    }
+
+    async fn extend(&self, label: &Label, span: Millis) -> Result<(), Error> {
+        self.call(Operation::Extend, self.network.extend(label, span)).await
+    }
+
+    async fn release(&self, label: &Label) -> Result<Observation, Error> {
+        self.call(Operation::Release, self.network.release(label)).await
+    }
+
+    async fn balance(&self) -> Result<Balance, Error> {
+        self.call(Operation::Balance, self.network.balance()).await
+    }
+}

@@ -1,0 +1,575 @@
+//! A control plane, its networks, its agents and its users, all in one thread and in simulated time.
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::{Arc, Mutex};
+
+use domain::{Clock, ExecutionId, JobId, JobState, Label, Millis, Timestamp, Usd};
+use waag_engine::{Config, Engine, Error, Parts, Planted, Reconciler, Submission, SubmitError};
+use market::sim::{SimConfig, SimNetwork};
+use market::{MemoryMachine, Network, Registry};
+use store::Store;
+
+use crate::agents::{Agent, Did};
+use crate::chance::{Dice, SeededEntropy};
+use crate::parts::{Build, Line, SimTime, Site, Trap, Wire, keys};
+use crate::rules::{Scene, Seen, Violation};
+use crate::story::{DEADLINE, Event, Story};
+
+/// More rounds of ticks at one moment mean that the reconcilers never come to rest.
+const ROUNDS_MAX: u32 = 200;
+/// The control plane is not started again before this.
+const DOWN_MAX: i64 = 20_000;
+/// After its deadline a job may take this long until it is settled, beside what the clock was set back.
+const PATIENCE: i64 = 1_200_000;
+/// A step that failed is tried again after this, as the product does.
+const AFTER_ERROR: i64 = 500;
+/// Time goes on by at most this much at once, as the product looks again after it.
+const STRIDE: i64 = 600_000;
+
+/// The control plane while it runs.
+pub(crate) struct Up {
+    pub(crate) engine: Engine,
+    pub(crate) steps: Vec<Box<dyn Reconciler>>,
+    due: Vec<Option<Timestamp>>,
+    /// How many changes there had been when the step was last ticked; none before its first tick.
+    seen: Vec<Option<u64>>,
+}
+
+impl Up {
+    fn changes(&self) -> u64 {
+        *self.engine.changes().borrow()
+    }
+
+    /// The steps that are due, or that something changed for.
+    fn to_tick(&self, now: Timestamp) -> Vec<usize> {
+        let due = |n: &usize| self.due[*n].is_some_and(|due| due <= now) || self.seen[*n] != Some(self.changes());
+        (0..self.steps.len()).filter(due).collect()
+    }
+
+    pub(crate) fn step(&self, name: &str) -> &dyn Reconciler {
+        self.steps.iter().find(|step| step.name() == name).unwrap().as_ref()
+    }
+}
+
+/// What became of a submission.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Life {
+    pub(crate) job: Option<JobId>,
+    pub(crate) refused: Option<&'static str>,
+    submitted_at: i64,
+    pub(crate) settled: bool,
+    cancelled: bool,
+    /// The highest state for which an agent has a receipt.
+    stored: u32,
+}
+
+/// How a world ended.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(crate) struct Report {
+    pub(crate) digest: u64,
+    pub(crate) lives: u64,
+    pub(crate) counts: BTreeMap<String, u64>,
+    /// How often each point was reached, and how often the control plane died there.
+    pub(crate) points: BTreeMap<&'static str, (u64, u64)>,
+    pub(crate) days: u64,
+}
+
+pub(crate) struct World {
+    pub(crate) story: Story,
+    pub(crate) config: Config,
+    pub(crate) time: Arc<SimTime>,
+    pub(crate) machine: Arc<MemoryMachine>,
+    pub(crate) sites: Vec<Site>,
+    pub(crate) wire: Arc<Wire>,
+    pub(crate) trap: Arc<Trap>,
+    pub(crate) store: Store,
+    pub(crate) up: Option<Up>,
+    pub(crate) lives: Vec<Life>,
+    pub(crate) talk: bool,
+    bug: Option<Planted>,
+    entropy: Arc<SeededEntropy>,
+    dice: Dice,
+    agents: BTreeMap<Label, Agent>,
+    up_at: i64,
+    starts: u32,
+    next_event: usize,
+    waiting: Vec<Event>,
+    set_back: i64,
+    jobs_of: Mutex<BTreeMap<ExecutionId, JobId>>,
+    /// Some job may have been settled since it was looked.
+    look: bool,
+    trace: DefaultHasher,
+    counts: BTreeMap<String, u64>,
+}
+
+impl World {
+    pub(crate) async fn new(story: Story, config: Config, bug: Option<Planted>) -> Self {
+        let seed = story.seed;
+        let (time, machine) = (Arc::new(SimTime::new()), Arc::new(MemoryMachine::default()));
+        let kinds: [(&str, Build); 3] = [
+            ("sim-auction", SimNetwork::auction),
+            ("sim-cloud", SimNetwork::cloud),
+            ("sim-queue", SimNetwork::queue),
+        ];
+        let site = |((name, build), habits): ((&str, Build), _)| {
+            let plain = SimConfig::new(name.parse().unwrap(), seed);
+            Site::open(build, SimConfig { habits, capacity: story.capacity, ..plain }, &time, &machine)
+        };
+        let sites = kinds.into_iter().zip(story.habits).map(site).collect();
+        let store = Store::memory("start-0").await.unwrap();
+        let mut world = Self {
+            time: time.clone(),
+            machine: machine.clone(),
+            sites,
+            wire: Arc::default(),
+            trap: Arc::default(),
+            store,
+            up: None,
+            lives: vec![Life::default(); story.jobs.len()],
+            talk: false,
+            bug,
+            entropy: Arc::new(SeededEntropy::new(Dice::of(seed, "entropy"))),
+            dice: Dice::of(seed, "world"),
+            agents: BTreeMap::new(),
+            up_at: 0,
+            starts: 0,
+            next_event: 0,
+            waiting: Vec::new(),
+            set_back: 0,
+            jobs_of: Mutex::default(),
+            look: false,
+            trace: DefaultHasher::new(),
+            counts: BTreeMap::new(),
+            story,
+            config,
+        };
+        world.start().await.unwrap();
+        world.up.as_ref().unwrap().engine.fund(world.story.funds).await.unwrap();
+        world
+    }
+
+    /// Notes what happened: it is part of the digest, and printed where somebody wants to read along.
+    pub(crate) fn note(&mut self, what: impl Display) {
+        let line = format!("{:>9.3} {what}", self.time.real() as f64 / 1_000.0);
+        line.hash(&mut self.trace);
+        if self.talk {
+            println!("{line}");
+        }
+    }
+
+    pub(crate) fn count(&mut self, what: impl Into<String>) {
+        *self.counts.entry(what.into()).or_default() += 1;
+    }
+
+    /// Starts the control plane on what the one before left.
+    pub(crate) async fn start(&mut self) -> Result<(), Violation> {
+        self.starts += 1;
+        self.trap.revive();
+        if self.starts > 1 {
+            self.store = self.store.take_over(&format!("start-{}", self.starts)).await.unwrap();
+        }
+        let line = |site: &Site| -> Arc<dyn Network> {
+            Arc::new(Line {
+                network: Arc::clone(&site.network),
+                store: self.store.clone(),
+                wire: Arc::clone(&self.wire),
+            })
+        };
+        let parts = Parts {
+            store: self.store.clone(),
+            registry: Registry::new(self.sites.iter().map(line)),
+            keys: keys(),
+            clock: self.time.clone(),
+            entropy: self.entropy.clone(),
+            probe: self.trap.clone(),
+            config: self.config.clone(),
+            agent_url: "https://127.0.0.1:1".to_owned(),
+        };
+        let engine = match self.bug {
+            Some(bug) => Engine::planted(parts, bug),
+            None => Engine::new(parts),
+        };
+        let steps = engine.reconcilers();
+        let (due, seen) = (vec![None; steps.len()], vec![None; steps.len()]);
+        engine.adopt().await.map_err(|e| format!("the control plane could not start: {e:?}"))?;
+        self.up = Some(Up { engine, steps, due, seen });
+        let starts = self.starts;
+        self.note(format_args!("start {starts}"));
+        Ok(())
+    }
+
+    /// The control plane is dead, as a killed process is.
+    pub(crate) fn crash(&mut self, why: impl Display) {
+        if self.up.take().is_some() {
+            self.note(format_args!("the control plane dies: {why}"));
+            self.count("restart");
+            self.up_at = self.time.real() + self.dice.millis(0, DOWN_MAX);
+        }
+    }
+
+    pub(crate) async fn check(&self) -> Result<Seen, Violation> {
+        self.scene().check().await
+    }
+
+    fn scene(&self) -> Scene<'_> {
+        Scene {
+            store: &self.store,
+            sites: &self.sites,
+            machine: &self.machine,
+            wire: &self.wire,
+            jobs_of: &self.jobs_of,
+        }
+    }
+
+    /// Ticks the reconcilers, one at a time and in any order, until none has anything to do now.
+    pub(crate) async fn come_to_rest(&mut self) -> Result<(), Violation> {
+        self.check().await?;
+        for _ in 0..ROUNDS_MAX {
+            let now = self.time.now();
+            let mut order = self.up.as_ref().map(|up| up.to_tick(now)).unwrap_or_default();
+            if order.is_empty() {
+                return Ok(());
+            }
+            self.dice.shuffle(&mut order);
+            for n in order {
+                self.tick(n).await?;
+            }
+        }
+        Err("the reconcilers do not come to rest".to_owned())
+    }
+
+    /// One tick of the step, unless the control plane is down.
+    pub(crate) async fn tick(&mut self, n: usize) -> Result<(), Violation> {
+        let now = self.time.now();
+        let Some(up) = &mut self.up else { return Ok(()) };
+        let (name, before) = (up.steps[n].name(), up.changes());
+        let answer = up.steps[n].tick(now).await;
+        up.due[n] = match answer {
+            Ok(due) => due,
+            Err(Error::Interrupted(at)) => {
+                self.crash(at);
+                self.check().await?;
+                return Ok(());
+            }
+            Err(error) => return Err(format!("step {name} could not be finished: {error:?}")),
+        };
+        let changed = up.changes() != before;
+        // What a step changed itself it has seen; it says by its due time whether there is more.
+        up.seen[n] = Some(up.changes());
+        if changed {
+            self.note(format_args!("{name} moved"));
+            self.look |= name == "jobs";
+        }
+        // Without a change everything that the rules speak of is as it was, but for what a sweep closes.
+        if changed || name == "sweep" {
+            self.check().await?;
+        }
+        Ok(())
+    }
+
+    /// When anything happens next, in real time.
+    async fn next_moment(&self) -> i64 {
+        let now = self.time.real();
+        let mut next = vec![now + STRIDE];
+        match &self.up {
+            Some(up) => next.extend(up.due.iter().flatten().map(|due| self.time.real_of(*due))),
+            None => next.push(self.up_at),
+        }
+        for site in &self.sites {
+            next.extend(site.network.next_due().await.map(|due| self.time.real_of(due)));
+        }
+        next.extend(self.agents.values().map(|agent| agent.next));
+        next.extend(self.story.events.get(self.next_event).map(|(at, _)| *at));
+        if !self.waiting.is_empty() {
+            next.push(now + AFTER_ERROR);
+        }
+        next.into_iter().min().unwrap_or(now).max(now + 1)
+    }
+
+    /// Goes on to the next moment at which anything happens, and lets it happen.
+    pub(crate) async fn go_on(&mut self) -> Result<(), Violation> {
+        self.time.go_on_to(self.next_moment().await);
+        for site in &self.sites {
+            site.network.catch_up().await.unwrap();
+        }
+        if self.up.is_none() && self.time.real() >= self.up_at {
+            if self.dice.percent(25) {
+                let n = usize::try_from(self.dice.between(0, 2)).unwrap();
+                self.sites[n].restart(&self.time, &self.machine);
+            }
+            self.start().await?;
+        }
+        self.events().await?;
+        self.agents().await?;
+        self.come_to_rest().await
+    }
+
+    /// Lives until every job is settled.
+    pub(crate) async fn live(&mut self) -> Result<Report, Violation> {
+        self.come_to_rest().await?;
+        loop {
+            self.go_on().await?;
+            if self.ends().await? {
+                break;
+            }
+        }
+        self.rest_in_peace().await?;
+        Ok(self.report().await)
+    }
+
+    /// Looks which jobs are settled. Returns whether all are.
+    async fn ends(&mut self) -> Result<bool, Violation> {
+        let now = self.time.real();
+        let longest = DEADLINE.0.cast_signed() + PATIENCE + self.set_back;
+        let open = |life: &Life| life.job.is_some() && !life.settled;
+        let late = self.lives.iter().position(|life| open(life) && now - life.submitted_at > longest);
+        if self.look || late.is_some() {
+            self.look = false;
+            self.look_at_jobs().await?;
+        }
+        if let Some(n) = late
+            && !self.lives[n].settled
+        {
+            return Err(format!("job {n} is not settled after {} s", (now - self.lives[n].submitted_at) / 1_000));
+        }
+        let unsent = self.next_event < self.story.events.len() || !self.waiting.is_empty();
+        Ok(!unsent && self.lives.iter().all(|life| life.settled || life.refused.is_some()))
+    }
+
+    async fn look_at_jobs(&mut self) -> Result<(), Violation> {
+        let seen = self.check().await?;
+        for n in 0..self.lives.len() {
+            let Some(id) = self.lives[n].job.filter(|_| !self.lives[n].settled) else { continue };
+            let job = self.store.job_get(id).await.unwrap().unwrap();
+            let JobState::Settled(outcome) = &job.state else { continue };
+            self.scene().job_is_over(&seen, &job, self.story.jobs[n].cap).await?;
+            self.lives[n].settled = true;
+            self.note(format_args!("job {n} is settled: {}", outcome.code()));
+            self.count(format!("job {}", outcome.code()));
+            if self.story.calm && outcome.code() != "completed" {
+                return Err(format!("job {n} ended {} though nothing went wrong", outcome.code()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Long after the last job nothing may be left.
+    async fn rest_in_peace(&mut self) -> Result<(), Violation> {
+        if self.up.is_none() {
+            self.start().await?;
+        }
+        self.time.go_on_to(self.time.real() + STRIDE);
+        self.come_to_rest().await?;
+        let seen = self.check().await?;
+        if let Some(left) = seen.truth.iter().find(|one| one.open) {
+            return Err(format!("{} is left though every job is settled", left.label));
+        }
+        if let Some((label, _)) = self.machine.alive().first() {
+            return Err(format!("an agent is left on {label} though every job is settled"));
+        }
+        let account = self.store.account_get(self.config.account).await.unwrap().unwrap();
+        if account.held > Usd::ZERO {
+            return Err(format!("{} is held though every job is settled", account.held));
+        }
+        Ok(())
+    }
+
+    async fn report(&mut self) -> Report {
+        let mut seq = 0;
+        loop {
+            let rows = self.store.outbox_list(seq, 1_000).await.unwrap();
+            let Some(last) = rows.last() else { break };
+            seq = last.seq;
+            for row in rows {
+                (row.seq, row.at.0, row.kind, row.subject, row.body).hash(&mut self.trace);
+            }
+        }
+        Report {
+            digest: self.trace.finish(),
+            lives: u64::try_from(self.lives.iter().filter(|life| life.settled).count()).unwrap(),
+            counts: self.counts.clone(),
+            points: self.trap.reached_points(),
+            days: Millis(self.time.real().unsigned_abs()).0 / 86_400_000,
+        }
+    }
+
+    async fn events(&mut self) -> Result<(), Violation> {
+        let now = self.time.real();
+        let mut due = std::mem::take(&mut self.waiting);
+        while let Some((at, event)) = self.story.events.get(self.next_event)
+            && *at <= now
+        {
+            due.push(event.clone());
+            self.next_event += 1;
+        }
+        for event in due {
+            match event {
+                Event::Submit(n) => self.submit(n).await?,
+                Event::Cancel(n) => self.cancel(n).await?,
+                Event::Jump(by) => {
+                    self.time.jump(by);
+                    self.set_back += (-by).max(0);
+                    self.note(format_args!("the clock is set by {by} ms"));
+                }
+                Event::Trap(point) => self.trap.arm(point, 1),
+                Event::Restart => self.crash("killed"),
+                Event::KillProvider => self.kill_provider().await?,
+            }
+        }
+        Ok(())
+    }
+
+    async fn submit(&mut self, n: usize) -> Result<(), Violation> {
+        let Some(up) = &self.up else {
+            self.waiting.push(Event::Submit(n));
+            return Ok(());
+        };
+        let submission = Submission {
+            file: self.story.jobs[n].file.clone().into_bytes(),
+            file_name: "sim.yaml".to_owned(),
+            key: Some(format!("key-{n}")),
+            ..Submission::default()
+        };
+        self.lives[n].submitted_at = self.time.real();
+        match up.engine.job_submit(submission).await {
+            Ok(submitted) => {
+                self.lives[n].job = Some(submitted.job);
+                self.note(format_args!("job {n} is {}", submitted.job));
+            }
+            Err(SubmitError::Engine(Error::Interrupted(at))) => {
+                self.crash(at);
+                self.waiting.push(Event::Submit(n));
+            }
+            Err(SubmitError::Engine(error)) => return Err(format!("job {n} could not be stored: {error:?}")),
+            Err(refused) => {
+                self.lives[n].refused = Some(refused.code());
+                self.note(format_args!("job {n} is refused: {}", refused.code()));
+                self.count(format!("refused {}", refused.code()));
+            }
+        }
+        Ok(())
+    }
+
+    async fn cancel(&mut self, n: usize) -> Result<(), Violation> {
+        let (Some(up), Some(job)) = (&self.up, self.lives[n].job) else {
+            if self.lives[n].refused.is_none() {
+                self.waiting.push(Event::Cancel(n));
+            }
+            return Ok(());
+        };
+        match up.engine.job_cancel(job).await {
+            Ok(()) => self.lives[n].cancelled = true,
+            Err(Error::Interrupted(at)) => {
+                self.crash(at);
+                self.waiting.push(Event::Cancel(n));
+            }
+            Err(error) => return Err(format!("job {n} could not be cancelled: {error:?}")),
+        }
+        self.note(format_args!("job {n} is cancelled"));
+        Ok(())
+    }
+
+    async fn kill_provider(&mut self) -> Result<(), Violation> {
+        let mut live = Vec::new();
+        for (n, site) in self.sites.iter().enumerate() {
+            live.extend(site.truth().await.into_iter().filter(|one| one.live).map(|one| (n, one.label)));
+        }
+        if let Some((n, label)) = self.dice.pick(&live) {
+            // A network that is down for a moment keeps its provider.
+            if let Ok(provider) = self.sites[*n].network.kill_provider(label).await {
+                self.note(format_args!("provider {provider} dies"));
+                self.count("provider killed");
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets the living speak, and buries the dead.
+    async fn agents(&mut self) -> Result<(), Violation> {
+        let now = self.time.real();
+        let alive: BTreeMap<Label, market::Boot> = self.machine.alive().into_iter().collect();
+        let dead: Vec<Label> = self.agents.keys().filter(|l| !alive.contains_key(*l)).cloned().collect();
+        for label in dead {
+            let agent = self.agents.remove(&label).unwrap();
+            if agent.lingers {
+                self.late_call(&agent).await?;
+            }
+        }
+        for (label, boot) in &alive {
+            if !self.agents.contains_key(label) {
+                let agent = Agent::new(self.story.seed, label, boot, self.story.odd_agents, now);
+                self.agents.insert(label.clone(), agent);
+            }
+        }
+        let due: Vec<Label> =
+            self.agents.iter().filter(|(_, a)| a.next <= now).map(|(label, _)| label.clone()).collect();
+        for label in due {
+            let Some(engine) = self.up.as_ref().map(|up| up.engine.clone()) else {
+                self.agents.get_mut(&label).unwrap().next = now + AFTER_ERROR;
+                continue;
+            };
+            let agent = self.agents.get_mut(&label).unwrap();
+            let (did, execution) = (agent.step(&engine, now).await?, agent.execution);
+            let idle = matches!(did, Did::Step(_) | Did::Wait);
+            self.took(&label, execution, did).await?;
+            if !idle {
+                self.check().await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn took(
+        &mut self,
+        label: &Label,
+        execution: domain::ExecutionId,
+        did: Did,
+    ) -> Result<(), Violation> {
+        let row = self.store.execution_get(execution).await.unwrap();
+        let life = row.and_then(|row| self.lives.iter().position(|life| life.job == Some(row.job)));
+        match did {
+            Did::Step(what) => self.note(format_args!("{label} {what}")),
+            Did::Wait => self.note(format_args!("{label} is told to wait")),
+            Did::NoAnswer => self.crash(format_args!("while {label} spoke")),
+            Did::Gone(what) => {
+                self.note(format_args!("{label} {what}"));
+                self.count(format!("agent {what}"));
+                if what != "hangs" && what != "never connects" {
+                    self.machine.die(label);
+                }
+            }
+            Did::Welcomed(from) => {
+                self.note(format_args!("{label} goes on from {from}"));
+                if let Some(n) = life
+                    && from < self.lives[n].stored
+                {
+                    return Err(format!(
+                        "{label} goes on from {from}, though state {} of its job is stored",
+                        self.lives[n].stored
+                    ));
+                }
+            }
+            Did::Stored(segment) => {
+                self.note(format_args!("{label} stored {segment}"));
+                if let Some(n) = life {
+                    self.lives[n].stored = self.lives[n].stored.max(segment);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn late_call(&mut self, agent: &Agent) -> Result<(), Violation> {
+        let Some(engine) = self.up.as_ref().map(|up| up.engine.clone()) else { return Ok(()) };
+        let open = self.store.execution_get(agent.execution).await.unwrap().is_some_and(|x| x.state.is_open());
+        let served = agent.late_call(&engine).await?;
+        self.note(format_args!("a late call for {}: {served}", agent.execution));
+        self.count(format!("late call {served}"));
+        if served && !open {
+            return Err(format!("execution {} took a state though it had ended", agent.execution));
+        }
+        Ok(())
+    }
+}
