@@ -2,15 +2,16 @@
 
 use bytes::Bytes;
 use domain::{ExecutionId, Label};
-use waag_engine::{AgentRefusal, Engine, Error};
 use futures::stream;
 use market::Boot;
+use waag_engine::{AgentRefusal, Engine, Error};
 use wire::agent::{
     BootDoc, Finish, FinishResult, Heartbeat, Hello, Orders, PROTOCOL, SandboxKind, UploadReceipt, Welcome,
 };
 
 use crate::chance::Dice;
 use crate::parts::wrapped_key;
+use crate::story::Story;
 
 /// What an agent is going to do, beside its work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,9 +84,10 @@ pub(crate) enum Did {
 pub(crate) type Wrong = String;
 
 impl Agent {
-    pub(crate) fn new(seed: u64, label: &Label, boot: &Boot, odd: u64, now: i64) -> Self {
+    pub(crate) fn new(story: &Story, label: &Label, boot: &Boot, now: i64) -> Self {
+        let odd = story.odd_agents;
         let boot: BootDoc = serde_json::from_slice(boot.expose()).unwrap();
-        let mut dice = Dice::of(seed, label.as_str());
+        let mut dice = Dice::of(story.seed, label.as_str());
         let quirk = if dice.percent(odd) { quirk(&mut dice) } else { Quirk::None };
         let mut instance = [0u8; 32];
         for part in instance.chunks_mut(8) {
@@ -102,7 +104,7 @@ impl Agent {
             phase: Phase::Hello,
             segment: 0,
             segments: 0,
-            segment_ms: dice.millis(500, 12_000),
+            segment_ms: dice.millis(500, story.segment_ms_max),
             heartbeat_ms: 0,
             work_at: 0,
             beat_at: 0,
@@ -259,11 +261,7 @@ impl Agent {
         }
     }
 
-    fn judge<T>(
-        &mut self,
-        call: &str,
-        answer: Result<T, AgentRefusal>,
-    ) -> Result<Result<T, Did>, Wrong> {
+    fn judge<T>(&mut self, call: &str, answer: Result<T, AgentRefusal>) -> Result<Result<T, Did>, Wrong> {
         match answer {
             Ok(done) => Ok(Ok(done)),
             Err(AgentRefusal::NotYet) => Ok(Err(Did::Wait)),

@@ -12,7 +12,6 @@ use wire::agent::BootDoc;
 
 use crate::parts::{Site, Wire, lock};
 
-
 /// A rule that was broken.
 pub(crate) type Violation = String;
 
@@ -27,6 +26,7 @@ pub(crate) struct Scene<'a> {
 }
 
 /// What was seen while the rules were checked.
+#[derive(Default)]
 pub(crate) struct Seen {
     pub(crate) truth: Vec<Truth>,
     pub(crate) open: BTreeMap<Label, LeaseRow>,
@@ -35,18 +35,25 @@ pub(crate) struct Seen {
 impl Scene<'_> {
     /// The rules that hold after every tick.
     pub(crate) async fn check(&self) -> Result<Seen, Violation> {
-        if let Some(wrong) = lock(&self.wire.wrong).first() {
-            return Err(wrong.clone());
-        }
         if let Some(wrong) = self.store.ledger_check().await.unwrap().first() {
             return Err(format!("the ledger does not add up: {wrong}"));
         }
         let mut open = BTreeMap::new();
-        let mut truth = Vec::new();
         for site in self.sites {
             for lease in self.store.lease_list_open(site.name()).await.unwrap() {
                 open.insert(Label::of(lease.id), lease);
             }
+        }
+        self.check_world(open).await
+    }
+
+    /// The same while nothing was recorded since: these are the open leases.
+    pub(crate) async fn check_world(&self, open: BTreeMap<Label, LeaseRow>) -> Result<Seen, Violation> {
+        if let Some(wrong) = lock(&self.wire.wrong).first() {
+            return Err(wrong.clone());
+        }
+        let mut truth = Vec::new();
+        for site in self.sites {
             truth.extend(site.truth().await);
         }
         let seen = Seen { truth, open };
@@ -104,6 +111,21 @@ impl Scene<'_> {
             }
             if counted.len() > 1 {
                 return Err(format!("job {job} has more than one agent that counts: {counted:?}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// What a network would bill now for a live lease is held for it.
+    pub(crate) async fn bills_are_held(&self, seen: &Seen) -> Result<(), Violation> {
+        for one in seen.truth.iter().filter(|one| one.live) {
+            let Some(lease) = seen.open.get(&one.label) else { continue };
+            let hold = self.store.hold_get(lease.hold).await.unwrap().unwrap();
+            if one.cost > hold.amount {
+                return Err(format!(
+                    "{} ({:?}) has cost {} already, but only {} is held for it",
+                    one.label, lease.state, one.cost, hold.amount
+                ));
             }
         }
         Ok(())

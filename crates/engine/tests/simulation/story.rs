@@ -1,8 +1,8 @@
 //! What is to happen in a world, drawn from its seed before it begins.
 
 use domain::{Millis, Usd};
-use waag_engine::{Config, POINTS};
 use market::sim::Habits;
+use waag_engine::{Config, POINTS};
 
 use crate::chance::Dice;
 
@@ -48,13 +48,15 @@ pub(crate) struct Story {
     pub(crate) calm: bool,
     /// How many of a hundred agents do something odd.
     pub(crate) odd_agents: u64,
+    /// The longest segment in milliseconds.
+    pub(crate) segment_ms_max: i64,
 }
 
 impl Story {
     pub(crate) fn of(seed: u64) -> Self {
         let mut dice = Dice::of(seed, "story");
         let calm = seed.is_multiple_of(8);
-        let harsh = if calm { 0 } else { dice.between(100, 1_500) };
+        let harsh = if calm { 0 } else { *dice.pick(&[100, 500, 1_500, 4_000]).unwrap() };
         let habits = [(); 3].map(|()| habits(&mut dice, harsh));
         let jobs: Vec<JobPlan> = (0..JOBS).map(|n| job(&mut dice, n, calm)).collect();
         let mut events = Vec::new();
@@ -79,6 +81,7 @@ impl Story {
             events,
             calm,
             odd_agents: if calm { 0 } else { dice.between(0, 50) },
+            segment_ms_max: if !calm && dice.percent(20) { 240_000 } else { 12_000 },
         }
     }
 }
@@ -95,8 +98,8 @@ fn trouble(dice: &mut Dice, events: &mut Vec<(i64, Event)>) {
     for _ in 0..dice.between(0, 3) {
         events.push((dice.millis(0, span), Event::KillProvider));
     }
-    if dice.percent(30) {
-        for _ in 0..dice.between(1, 3) {
+    if dice.percent(40) {
+        for _ in 0..dice.between(1, 6) {
             let longest = *dice.pick(&[2_000, 60_000, 3_600_000]).unwrap();
             events.push((dice.millis(0, span), Event::Jump(dice.millis(-longest, longest))));
         }
@@ -127,11 +130,8 @@ fn habits(dice: &mut Dice, harsh: u64) -> Habits {
 }
 
 fn job(dice: &mut Dice, n: usize, calm: bool) -> JobPlan {
-    let micros = if calm || dice.percent(80) {
-        dice.between(200_000, 600_000)
-    } else {
-        dice.between(1_000, 60_000)
-    };
+    let micros =
+        if calm || dice.percent(80) { dice.between(200_000, 600_000) } else { dice.between(1_000, 60_000) };
     let cap = Usd::from_micros(i64::try_from(micros).unwrap());
     let segments = dice.between(1, 4);
     let regions = if dice.percent(50) { "\n  regions: [EU, US]" } else { "" };

@@ -6,10 +6,10 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex};
 
 use domain::{Clock, ExecutionId, JobId, JobState, Label, Millis, Timestamp, Usd};
-use waag_engine::{Config, Engine, Error, Parts, Planted, Reconciler, Submission, SubmitError};
 use market::sim::{SimConfig, SimNetwork};
 use market::{MemoryMachine, Network, Registry};
 use store::Store;
+use waag_engine::{Config, Engine, Error, Parts, Planted, Reconciler, Submission, SubmitError};
 
 use crate::agents::{Agent, Did};
 use crate::chance::{Dice, SeededEntropy};
@@ -44,7 +44,8 @@ impl Up {
 
     /// The steps that are due, or that something changed for.
     fn to_tick(&self, now: Timestamp) -> Vec<usize> {
-        let due = |n: &usize| self.due[*n].is_some_and(|due| due <= now) || self.seen[*n] != Some(self.changes());
+        let due =
+            |n: &usize| self.due[*n].is_some_and(|due| due <= now) || self.seen[*n] != Some(self.changes());
         (0..self.steps.len()).filter(due).collect()
     }
 
@@ -97,6 +98,8 @@ pub(crate) struct World {
     next_event: usize,
     waiting: Vec<Event>,
     set_back: i64,
+    jumped: bool,
+    seen: Seen,
     jobs_of: Mutex<BTreeMap<ExecutionId, JobId>>,
     /// Some job may have been settled since it was looked.
     look: bool,
@@ -138,6 +141,8 @@ impl World {
             next_event: 0,
             waiting: Vec::new(),
             set_back: 0,
+            jumped: false,
+            seen: Seen::default(),
             jobs_of: Mutex::default(),
             look: false,
             trace: DefaultHasher::new(),
@@ -209,8 +214,17 @@ impl World {
         }
     }
 
-    pub(crate) async fn check(&self) -> Result<Seen, Violation> {
-        self.scene().check().await
+    /// Checks the rules, all of them.
+    pub(crate) async fn check(&mut self) -> Result<(), Violation> {
+        self.seen = self.scene().check().await?;
+        Ok(())
+    }
+
+    /// Checks them again when time went on, but nobody wrote anything down.
+    async fn check_world(&mut self) -> Result<(), Violation> {
+        let open = std::mem::take(&mut self.seen.open);
+        self.seen = self.scene().check_world(open).await?;
+        Ok(())
     }
 
     fn scene(&self) -> Scene<'_> {
@@ -225,7 +239,7 @@ impl World {
 
     /// Ticks the reconcilers, one at a time and in any order, until none has anything to do now.
     pub(crate) async fn come_to_rest(&mut self) -> Result<(), Violation> {
-        self.check().await?;
+        self.check_world().await?;
         for _ in 0..ROUNDS_MAX {
             let now = self.time.now();
             let mut order = self.up.as_ref().map(|up| up.to_tick(now)).unwrap_or_default();
@@ -246,6 +260,7 @@ impl World {
         let Some(up) = &mut self.up else { return Ok(()) };
         let (name, before) = (up.steps[n].name(), up.changes());
         let answer = up.steps[n].tick(now).await;
+        let due_before = up.due[n];
         up.due[n] = match answer {
             Ok(due) => due,
             Err(Error::Interrupted(at)) => {
@@ -256,14 +271,15 @@ impl World {
             Err(error) => return Err(format!("step {name} could not be finished: {error:?}")),
         };
         let changed = up.changes() != before;
+        let swept = name == "sweep" && up.due[n] != due_before;
         // What a step changed itself it has seen; it says by its due time whether there is more.
         up.seen[n] = Some(up.changes());
         if changed {
             self.note(format_args!("{name} moved"));
             self.look |= name == "jobs";
         }
-        // Without a change everything that the rules speak of is as it was, but for what a sweep closes.
-        if changed || name == "sweep" {
+        // Without a change everything that the rules speak of is as it was, but for what a sweep closed.
+        if changed || swept {
             self.check().await?;
         }
         Ok(())
@@ -303,7 +319,12 @@ impl World {
         }
         self.events().await?;
         self.agents().await?;
-        self.come_to_rest().await
+        self.come_to_rest().await?;
+        let honest = self.story.habits.iter().all(|habits| habits.overbilling == 0);
+        if honest && !self.jumped && self.up.is_some() {
+            self.scene().bills_are_held(&self.seen).await?;
+        }
+        Ok(())
     }
 
     /// Lives until every job is settled.
@@ -332,19 +353,22 @@ impl World {
         if let Some(n) = late
             && !self.lives[n].settled
         {
-            return Err(format!("job {n} is not settled after {} s", (now - self.lives[n].submitted_at) / 1_000));
+            return Err(format!(
+                "job {n} is not settled after {} s",
+                (now - self.lives[n].submitted_at) / 1_000
+            ));
         }
         let unsent = self.next_event < self.story.events.len() || !self.waiting.is_empty();
         Ok(!unsent && self.lives.iter().all(|life| life.settled || life.refused.is_some()))
     }
 
     async fn look_at_jobs(&mut self) -> Result<(), Violation> {
-        let seen = self.check().await?;
+        self.check().await?;
         for n in 0..self.lives.len() {
             let Some(id) = self.lives[n].job.filter(|_| !self.lives[n].settled) else { continue };
             let job = self.store.job_get(id).await.unwrap().unwrap();
             let JobState::Settled(outcome) = &job.state else { continue };
-            self.scene().job_is_over(&seen, &job, self.story.jobs[n].cap).await?;
+            self.scene().job_is_over(&self.seen, &job, self.story.jobs[n].cap).await?;
             self.lives[n].settled = true;
             self.note(format_args!("job {n} is settled: {}", outcome.code()));
             self.count(format!("job {}", outcome.code()));
@@ -362,8 +386,8 @@ impl World {
         }
         self.time.go_on_to(self.time.real() + STRIDE);
         self.come_to_rest().await?;
-        let seen = self.check().await?;
-        if let Some(left) = seen.truth.iter().find(|one| one.open) {
+        self.check().await?;
+        if let Some(left) = self.seen.truth.iter().find(|one| one.open) {
             return Err(format!("{} is left though every job is settled", left.label));
         }
         if let Some((label, _)) = self.machine.alive().first() {
@@ -410,6 +434,7 @@ impl World {
                 Event::Cancel(n) => self.cancel(n).await?,
                 Event::Jump(by) => {
                     self.time.jump(by);
+                    self.jumped = true;
                     self.set_back += (-by).max(0);
                     self.note(format_args!("the clock is set by {by} ms"));
                 }
@@ -499,7 +524,7 @@ impl World {
         }
         for (label, boot) in &alive {
             if !self.agents.contains_key(label) {
-                let agent = Agent::new(self.story.seed, label, boot, self.story.odd_agents, now);
+                let agent = Agent::new(&self.story, label, boot, now);
                 self.agents.insert(label.clone(), agent);
             }
         }
@@ -563,7 +588,8 @@ impl World {
 
     async fn late_call(&mut self, agent: &Agent) -> Result<(), Violation> {
         let Some(engine) = self.up.as_ref().map(|up| up.engine.clone()) else { return Ok(()) };
-        let open = self.store.execution_get(agent.execution).await.unwrap().is_some_and(|x| x.state.is_open());
+        let open =
+            self.store.execution_get(agent.execution).await.unwrap().is_some_and(|x| x.state.is_open());
         let served = agent.late_call(&engine).await?;
         self.note(format_args!("a late call for {}: {served}", agent.execution));
         self.count(format!("late call {served}"));
