@@ -296,6 +296,16 @@ impl Tx {
         row.as_ref().map(job_of).transpose()
     }
 
+    /// The job submitted with this key, as this transaction sees it.
+    ///
+    /// # Errors
+    /// The database could not be read.
+    pub async fn job_get_by_key_in_txn(&mut self, key: &str) -> Result<Option<JobRow>, Error> {
+        let row =
+            select!("WHERE key = $1").bind(key).fetch_optional(self.conn()).await.doing("read a job")?;
+        row.as_ref().map(job_of).transpose()
+    }
+
     /// Changes a job that still has `job.generation`. Returns whether it had.
     ///
     /// # Errors

@@ -87,7 +87,22 @@ impl Engine {
             waiting_since: None,
         };
         self.context.reached("job.admit.before")?;
-        self.store_job(&row, &bundle, admission.hold, now).await?;
+        let stored = self.store_job(&row, &bundle, admission.hold, now).await?;
+        if !matches!(stored, Stored::New) {
+            self.context.store.objects().remove(bundle.id).await?;
+        }
+        match stored {
+            Stored::New => {}
+            Stored::Known(job) => return same_request(&job, &request_digest),
+            Stored::NoInputs => return Err(SubmitError::InputsMissing),
+            Stored::NoMoney => {
+                let account = self.context.store.account_get(account).await?;
+                return Err(SubmitError::Refused(AdmissionRefusal::BudgetExceedsAccount {
+                    asked: admission.hold,
+                    available: account.map_or(Usd::ZERO, |a| a.available),
+                }));
+            }
+        }
         self.context.reached("job.admit.after")?;
         self.context.changed();
         Ok(Submitted { job, existing: false })
@@ -99,13 +114,8 @@ impl Engine {
         request_digest: &str,
     ) -> Result<Option<Submitted>, SubmitError> {
         let Some(key) = key else { return Ok(None) };
-        match self.context.store.job_get_by_key(key).await? {
-            None => Ok(None),
-            Some(job) if job.request_digest == request_digest => {
-                Ok(Some(Submitted { job: job.id, existing: true }))
-            }
-            Some(job) => Err(SubmitError::KeyReused(job.id)),
-        }
+        let job = self.context.store.job_get_by_key(key).await?;
+        job.map(|job| same_request(&job, request_digest)).transpose()
     }
 
     /// Refuses a job that no known offer fits for reasons that waiting does not mend.
@@ -176,34 +186,51 @@ impl Engine {
         Ok(row)
     }
 
+    /// Everything or nothing; of two requests with one key the second finds the first.
     async fn store_job(
         &self,
         row: &JobRow,
         bundle: &ObjectRow,
         hold: Usd,
         now: Timestamp,
-    ) -> Result<(), SubmitError> {
+    ) -> Result<Stored, SubmitError> {
         let mut tx = self.context.store.begin().await?;
+        if let Some(key) = row.key.as_deref()
+            && let Some(job) = tx.job_get_by_key_in_txn(key).await?
+        {
+            return Ok(Stored::Known(Box::new(job)));
+        }
         if tx.hold_for_job(row.hold, row.account, row.id, hold, now).await?.is_err() {
-            drop(tx);
-            self.context.store.objects().remove(bundle.id).await?;
-            let available =
-                self.context.store.account_get(row.account).await?.map_or(Usd::ZERO, |a| a.available);
-            return Err(SubmitError::Refused(AdmissionRefusal::BudgetExceedsAccount {
-                asked: hold,
-                available,
-            }));
+            return Ok(Stored::NoMoney);
         }
         tx.job_insert(row).await?;
         tx.object_insert(bundle).await?;
         if let Some(inputs) = row.inputs
             && !tx.object_claim(inputs, row.id).await?
         {
-            return Err(SubmitError::InputsMissing);
+            return Ok(Stored::NoInputs);
         }
         let body = format!("{{\"spec\":\"{}\",\"hold_usd\":\"{hold}\"}}", digest(row.spec.as_bytes()));
         tx.outbox_add(now, "job.admitted", &row.id.to_string(), &body).await?;
-        Ok(tx.commit().await?)
+        tx.commit().await?;
+        Ok(Stored::New)
+    }
+}
+
+/// What came of putting a job in place; all but `New` left no trace in the database.
+enum Stored {
+    New,
+    /// Its key has a job already.
+    Known(Box<JobRow>),
+    NoMoney,
+    NoInputs,
+}
+
+fn same_request(job: &JobRow, request_digest: &str) -> Result<Submitted, SubmitError> {
+    if job.request_digest == request_digest {
+        Ok(Submitted { job: job.id, existing: true })
+    } else {
+        Err(SubmitError::KeyReused(job.id))
     }
 }
 
