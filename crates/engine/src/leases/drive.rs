@@ -2,7 +2,7 @@
 
 use domain::{
     Assurance, EndReason, ExecutionEvent, ExecutionState, JobEvent, Label, LeaseEvent, LeaseState,
-    LossReason, Millis, Offer, PlacementCause, PlacementId, ProviderName, Region, Timestamp, Usd,
+    LossReason, Millis, Offer, Outcome, PlacementCause, PlacementId, ProviderName, Region, Timestamp, Usd,
 };
 use market::{Boot, Network, Observation, Terms};
 use policy::budget::{Cover, LeaseMoney, cover};
@@ -13,7 +13,7 @@ use wire::doc;
 use super::Leases;
 use crate::Error;
 use crate::context::Context;
-use crate::jobs::release;
+use crate::jobs::{end, release};
 use crate::run::chain;
 
 /// What the network said of a live lease.
@@ -266,13 +266,12 @@ impl Leases {
         let next = now + context.config.observe_every;
         match cover(&money, now, context.config.release_margin, context.config.hold_step) {
             Cover::Enough => {}
-            Cover::Extend(amount) => {
-                let mut tx = context.store.begin().await?;
-                if tx.hold_extend(lease.hold, amount).await?.is_ok() {
-                    tx.commit().await?;
-                }
+            Cover::Extend(amount) => self.lend(lease, amount).await?,
+            Cover::StopAtCheckpoint(amount) => {
+                self.lend(lease, amount).await?;
+                self.stop_at_checkpoint(lease, now).await?;
             }
-            Cover::StopAtCheckpoint => self.stop_at_checkpoint(lease, now).await?,
+            Cover::StopNow => self.stop_now(lease, now).await?,
         }
         if let Some(until) = lease.until_at
             && network.capability().extend
@@ -284,6 +283,24 @@ impl Leases {
             }
         }
         Ok(next)
+    }
+
+    async fn lend(&self, lease: &LeaseRow, amount: Usd) -> Result<(), Error> {
+        let mut tx = self.0.store.begin().await?;
+        if tx.hold_extend(lease.hold, amount).await?.is_ok() {
+            tx.commit().await?;
+        }
+        Ok(())
+    }
+
+    /// The budget is used up: whatever the workload is doing, the lease must go while its release can be paid.
+    async fn stop_now(&self, lease: &LeaseRow, now: Timestamp) -> Result<(), Error> {
+        let job = self.0.job(lease.job).await?;
+        let mut tx = self.0.store.begin().await?;
+        if job.current == Some(lease.execution) && end(&mut tx, &job, Outcome::BudgetSpent, now).await? {
+            tx.commit().await?;
+        }
+        Ok(())
     }
 
     async fn stop_at_checkpoint(&self, lease: &LeaseRow, now: Timestamp) -> Result<(), Error> {
