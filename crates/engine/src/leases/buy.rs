@@ -279,6 +279,14 @@ impl Leases {
             absent_since: Some(None),
             ..LeaseChange::default()
         };
-        self.change(lease, change, now).await
+        let mut tx = self.0.store.begin().await?;
+        if !tx.lease_change(lease, change, now).await? {
+            return Ok(());
+        }
+        if let LeaseEvent::Release(reason) = event {
+            let body = format!("{{\"reason\":\"{}\"}}", reason.code());
+            tx.outbox_add(now, "lease.releasing", &lease.id.to_string(), &body).await?;
+        }
+        Ok(tx.commit().await?)
     }
 }
