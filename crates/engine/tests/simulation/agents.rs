@@ -4,18 +4,18 @@ use bytes::Bytes;
 use domain::{ExecutionId, Label};
 use futures::stream;
 use market::Boot;
-use waag_engine::{AgentRefusal, Engine, Error};
+use waag_engine::{AgentRefusal, Engine};
 use wire::agent::{
     BootDoc, Finish, FinishResult, Heartbeat, Hello, Orders, PROTOCOL, SandboxKind, UploadReceipt, Welcome,
 };
 
 use crate::chance::Dice;
-use crate::parts::wrapped_key;
+use crate::parts::{died, wrapped_key};
 use crate::story::Story;
 
 /// What an agent is going to do, beside its work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Quirk {
+pub(crate) enum Quirk {
     None,
     /// Ends by itself at this segment, in this way.
     Fails(u32, Failure),
@@ -27,7 +27,7 @@ enum Quirk {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Failure {
+pub(crate) enum Failure {
     Exit,
     OutOfMemory,
     GivesUp,
@@ -88,7 +88,8 @@ impl Agent {
         let odd = story.odd_agents;
         let boot: BootDoc = serde_json::from_slice(boot.expose()).unwrap();
         let mut dice = Dice::of(story.seed, label.as_str());
-        let quirk = if dice.percent(odd) { quirk(&mut dice) } else { Quirk::None };
+        let drawn = if dice.percent(odd) { quirk(&mut dice) } else { Quirk::None };
+        let quirk = story.quirk.unwrap_or(drawn);
         let mut instance = [0u8; 32];
         for part in instance.chunks_mut(8) {
             part.copy_from_slice(&dice.next().to_le_bytes());
@@ -104,7 +105,7 @@ impl Agent {
             phase: Phase::Hello,
             segment: 0,
             segments: 0,
-            segment_ms: dice.millis(500, story.segment_ms_max),
+            segment_ms: dice.millis(story.segment_ms.0, story.segment_ms.1),
             heartbeat_ms: 0,
             work_at: 0,
             beat_at: 0,
@@ -251,12 +252,8 @@ impl Agent {
         let segment = (self.segment + 1).min(self.segments);
         match self.upload(engine, segment).await {
             Ok(_) => Ok(true),
-            Err(
-                AgentRefusal::Ended
-                | AgentRefusal::Unknown
-                | AgentRefusal::Malformed(_)
-                | AgentRefusal::Engine(Error::Interrupted(_)),
-            ) => Ok(false),
+            Err(AgentRefusal::Ended | AgentRefusal::Unknown | AgentRefusal::Malformed(_)) => Ok(false),
+            Err(AgentRefusal::Engine(error)) if died(&error) => Ok(false),
             Err(other) => Err(format!("a late call was answered with {other:?}")),
         }
     }
@@ -266,7 +263,7 @@ impl Agent {
             Ok(done) => Ok(Ok(done)),
             Err(AgentRefusal::NotYet) => Ok(Err(Did::Wait)),
             Err(AgentRefusal::Ended | AgentRefusal::Unknown) => Ok(Err(self.over("told to go"))),
-            Err(AgentRefusal::Engine(Error::Interrupted(_))) => Ok(Err(Did::NoAnswer)),
+            Err(AgentRefusal::Engine(error)) if died(&error) => Ok(Err(Did::NoAnswer)),
             Err(other) => Err(format!("{call} of execution {} was answered with {other:?}", self.execution)),
         }
     }

@@ -8,19 +8,23 @@
 //! - `world.rs`: lets it happen; `parts.rs`: what the control plane stands on; `agents.rs`: who works on the leases.
 //! - `rules.rs`: what must hold.
 //! - `planted.rs`: bugs that the simulation must find.
+//! - `actions.rs`: every action repeated, failed before and after its effect, and applied too late.
+//! - `race.rs`: many users at once, on real threads.
 #![cfg(test)]
 
+mod actions;
 mod agents;
 mod chance;
 mod parts;
 mod planted;
+mod race;
 mod rules;
 mod story;
 mod world;
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::SeqCst};
 
 use waag_engine::{POINTS, Planted};
 
@@ -60,10 +64,10 @@ fn play_all(lives_least: u64) -> Result<BTreeMap<String, u64>, Violation> {
     let (next, lives) = (AtomicU64::new(0), AtomicU64::new(0));
     let (counts, failed) = (Mutex::new(BTreeMap::new()), Mutex::new(None));
     std::thread::scope(|scope| {
-        for n in 0..THREADS {
+        for _ in 0..THREADS {
             let (next, lives, counts, failed) = (&next, &lives, &counts, &failed);
             scope.spawn(move || {
-                stay_on_one_core(n);
+                stay_on_one_core();
                 while lives.load(SeqCst) < lives_least && lock(failed).is_none() {
                     let seed = next.fetch_add(1, SeqCst);
                     match play(seed, None, false) {
@@ -94,7 +98,9 @@ fn play_all(lives_least: u64) -> Result<BTreeMap<String, u64>, Violation> {
 }
 
 /// A world and its database speak many thousand times a second and never at once; on one core that costs half.
-fn stay_on_one_core(n: usize) {
+fn stay_on_one_core() {
+    static THREADS: AtomicUsize = AtomicUsize::new(0);
+    let n = THREADS.fetch_add(1, SeqCst);
     let Ok(allowed) = rustix::thread::sched_getaffinity(None) else { return };
     let cores: Vec<usize> = (0..rustix::thread::CpuSet::MAX_CPU).filter(|cpu| allowed.is_set(*cpu)).collect();
     let mut one = rustix::thread::CpuSet::new();

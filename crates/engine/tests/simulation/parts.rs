@@ -1,7 +1,7 @@
 //! What a simulated control plane stands on: a clock that moves only when told, a trap at the named points, and a line
 //! to each network that watches what is sent.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicI64, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -59,22 +59,37 @@ impl Clock for SimTime {
     }
 }
 
-/// Where the control plane dies.
+/// Whether the control plane died in the middle of the work, or another took over from it.
+pub(crate) fn died(error: &waag_engine::Error) -> bool {
+    use waag_engine::Error::{Interrupted, Store};
+    matches!(error, Interrupted(_) | Store(store::Error::Fenced))
+}
+
+/// Something done to the control plane while it stands at a point.
+pub(crate) type Meddling = Box<dyn FnOnce() + Send>;
+
+/// Where the control plane dies, or is overtaken.
 #[derive(Default)]
 pub(crate) struct Trap(Mutex<TrapState>);
 
 #[derive(Default)]
 struct TrapState {
-    armed: Option<(String, u32)>,
+    armed: Option<(&'static str, u32)>,
     dead: bool,
+    meddle: Option<(&'static str, u32, Meddling)>,
     /// How often each point was reached, and how often the control plane died there.
     reached: BTreeMap<&'static str, (u64, u64)>,
 }
 
 impl Trap {
     /// From now on the control plane dies the `nth` time it reaches the point, counted from 1.
-    pub(crate) fn arm(&self, point: &str, nth: u32) {
-        lock(&self.0).armed = Some((point.to_owned(), nth));
+    pub(crate) fn arm(&self, point: &'static str, nth: u32) {
+        lock(&self.0).armed = Some((point, nth));
+    }
+
+    /// The `nth` time the point is reached, this is done before anything goes on.
+    pub(crate) fn meddle(&self, point: &'static str, nth: u32, meddling: Meddling) {
+        lock(&self.0).meddle = Some((point, nth, meddling));
     }
 
     /// It is started again.
@@ -90,21 +105,22 @@ impl Trap {
 
 impl Probe for Trap {
     fn reached(&self, point: &'static str) -> Result<(), Interrupted> {
+        let due = |at: &'static str, nth: &mut u32| {
+            *nth -= u32::from(at == point);
+            *nth == 0
+        };
         let mut state = lock(&self.0);
         state.reached.entry(point).or_default().0 += 1;
-        if let Some((at, nth)) = &mut state.armed
-            && at == point
-        {
-            *nth -= 1;
-            state.dead |= *nth == 0;
+        if let Some((_, _, meddling)) = state.meddle.take_if(|(at, nth, _)| due(at, nth)) {
+            drop(state);
+            meddling();
+            state = lock(&self.0);
         }
-        if !state.dead {
-            return Ok(());
-        }
-        if state.armed.take().is_some() {
+        if state.armed.take_if(|(at, nth)| due(at, nth)).is_some() {
+            state.dead = true;
             state.reached.entry(point).or_default().1 += 1;
         }
-        Err(Interrupted { point })
+        if state.dead { Err(Interrupted { point }) } else { Ok(()) }
     }
 }
 
@@ -185,7 +201,10 @@ pub(crate) enum Cut {
 /// What all lines share.
 #[derive(Default)]
 pub(crate) struct Wire {
-    pub(crate) cut: Mutex<Option<(Operation, Cut)>>,
+    /// Which call of an operation is cut, counted from 1.
+    pub(crate) cut: Mutex<Option<(Operation, u32, Cut)>>,
+    /// How often each operation was called.
+    pub(crate) calls: Mutex<HashMap<Operation, u32>>,
     /// What was sent that must not have been.
     pub(crate) wrong: Mutex<Vec<String>>,
 }
@@ -198,28 +217,36 @@ pub(crate) struct Line {
 }
 
 impl Line {
-    fn takes(&self, operation: Operation, cut: Cut) -> Result<(), Error> {
-        let mut next = lock(&self.wire.cut);
-        if *next != Some((operation, cut)) {
-            return Ok(());
-        }
-        *next = None;
-        let status = match operation {
-            Operation::Submit | Operation::Extend | Operation::Release => RetryStatus::UnknownOutcome,
-            _ => RetryStatus::Temporary,
-        };
-        Err(Error::new(self.network.name(), operation, ErrorKind::Unavailable, status, "the line was cut"))
-    }
-
     async fn call<T>(
         &self,
         operation: Operation,
         call: impl Future<Output = Result<T, Error>> + Send,
     ) -> Result<T, Error> {
-        self.takes(operation, Cut::Before)?;
-        let answer = call.await;
-        self.takes(operation, Cut::After)?;
-        answer
+        let number = {
+            let mut calls = lock(&self.wire.calls);
+            let number = calls.entry(operation).or_default();
+            *number += 1;
+            *number
+        };
+        let cut = match *lock(&self.wire.cut) {
+            Some((at, nth, cut)) if at == operation && nth == number => Some(cut),
+            _ => None,
+        };
+        let answer = if cut == Some(Cut::Before) { None } else { Some(call.await) };
+        let status = match operation {
+            Operation::Submit | Operation::Extend | Operation::Release => RetryStatus::UnknownOutcome,
+            _ => RetryStatus::Temporary,
+        };
+        let lost = || {
+            Err(Error::new(
+                self.network.name(),
+                operation,
+                ErrorKind::Unavailable,
+                status,
+                "the line was cut",
+            ))
+        };
+        answer.filter(|_| cut.is_none()).unwrap_or_else(lost)
     }
 
     async fn look_at(&self, label: &Label) {

@@ -4,6 +4,7 @@ use domain::{Millis, Usd};
 use market::sim::Habits;
 use waag_engine::{Config, POINTS};
 
+use crate::agents::Quirk;
 use crate::chance::Dice;
 
 /// Jobs in a world.
@@ -48,8 +49,10 @@ pub(crate) struct Story {
     pub(crate) calm: bool,
     /// How many of a hundred agents do something odd.
     pub(crate) odd_agents: u64,
-    /// The longest segment in milliseconds.
-    pub(crate) segment_ms_max: i64,
+    /// The shortest and the longest segment in milliseconds.
+    pub(crate) segment_ms: (i64, i64),
+    /// What every agent does, instead of what is drawn.
+    pub(crate) quirk: Option<Quirk>,
 }
 
 impl Story {
@@ -81,7 +84,26 @@ impl Story {
             events,
             calm,
             odd_agents: if calm { 0 } else { dice.between(0, 50) },
-            segment_ms_max: if !calm && dice.percent(20) { 240_000 } else { 12_000 },
+            segment_ms: (500, if !calm && dice.percent(20) { 240_000 } else { 12_000 }),
+            quirk: None,
+        }
+    }
+}
+
+impl Story {
+    /// A world in which nothing happens by itself.
+    pub(crate) fn quiet(seed: u64) -> Self {
+        Self {
+            seed,
+            habits: [Habits::default(); 3],
+            capacity: 16,
+            funds: Usd::from_micros(10_000_000),
+            jobs: Vec::new(),
+            events: Vec::new(),
+            calm: false,
+            odd_agents: 0,
+            segment_ms: (500, 12_000),
+            quirk: None,
         }
     }
 }

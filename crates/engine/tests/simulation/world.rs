@@ -5,15 +5,15 @@ use std::fmt::Display;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex};
 
-use domain::{Clock, ExecutionId, JobId, JobState, Label, Millis, Timestamp, Usd};
+use domain::{Clock, ExecutionId, JobId, JobState, Label, Millis, Probe, Timestamp, Usd};
 use market::sim::{SimConfig, SimNetwork};
 use market::{MemoryMachine, Network, Registry};
 use store::Store;
-use waag_engine::{Config, Engine, Error, Parts, Planted, Reconciler, Submission, SubmitError};
+use waag_engine::{Config, Engine, Parts, Planted, Reconciler, Submission, SubmitError};
 
 use crate::agents::{Agent, Did};
 use crate::chance::{Dice, SeededEntropy};
-use crate::parts::{Build, Line, SimTime, Site, Trap, Wire, keys};
+use crate::parts::{Build, Line, SimTime, Site, Trap, Wire, died, keys};
 use crate::rules::{Scene, Seen, Violation};
 use crate::story::{DEADLINE, Event, Story};
 
@@ -28,10 +28,23 @@ const AFTER_ERROR: i64 = 500;
 /// Time goes on by at most this much at once, as the product looks again after it.
 const STRIDE: i64 = 600_000;
 
+/// What is done with one tick.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TickHarm {
+    /// The control plane dies after it.
+    Dies,
+    /// It is done again at once.
+    Twice,
+    /// The same step ticks at the same time elsewhere, on the same rows.
+    Beside,
+}
+
 /// The control plane while it runs.
 pub(crate) struct Up {
     pub(crate) engine: Engine,
-    pub(crate) steps: Vec<Box<dyn Reconciler>>,
+    /// Another engine on the same store, which does nothing unless it is asked to.
+    pub(crate) beside: Engine,
+    steps: Vec<Box<dyn Reconciler>>,
     due: Vec<Option<Timestamp>>,
     /// How many changes there had been when the step was last ticked; none before its first tick.
     seen: Vec<Option<u64>>,
@@ -47,10 +60,6 @@ impl Up {
         let due =
             |n: &usize| self.due[*n].is_some_and(|due| due <= now) || self.seen[*n] != Some(self.changes());
         (0..self.steps.len()).filter(due).collect()
-    }
-
-    pub(crate) fn step(&self, name: &str) -> &dyn Reconciler {
-        self.steps.iter().find(|step| step.name() == name).unwrap().as_ref()
     }
 }
 
@@ -103,12 +112,20 @@ pub(crate) struct World {
     jobs_of: Mutex<BTreeMap<ExecutionId, JobId>>,
     /// Some job may have been settled since it was looked.
     look: bool,
+    ticks: u64,
+    /// The ticks that changed something, counted from 1, each with its step.
+    pub(crate) moved: Vec<(u64, &'static str)>,
+    pub(crate) harm_tick: Option<(u64, TickHarm)>,
     trace: DefaultHasher,
     counts: BTreeMap<String, u64>,
 }
 
 impl World {
     pub(crate) async fn new(story: Story, config: Config, bug: Option<Planted>) -> Self {
+        Self::on(Store::memory("start-0").await.unwrap(), story, config, bug).await
+    }
+
+    pub(crate) async fn on(store: Store, story: Story, config: Config, bug: Option<Planted>) -> Self {
         let seed = story.seed;
         let (time, machine) = (Arc::new(SimTime::new()), Arc::new(MemoryMachine::default()));
         let kinds: [(&str, Build); 3] = [
@@ -121,7 +138,6 @@ impl World {
             Site::open(build, SimConfig { habits, capacity: story.capacity, ..plain }, &time, &machine)
         };
         let sites = kinds.into_iter().zip(story.habits).map(site).collect();
-        let store = Store::memory("start-0").await.unwrap();
         let mut world = Self {
             time: time.clone(),
             machine: machine.clone(),
@@ -145,6 +161,9 @@ impl World {
             seen: Seen::default(),
             jobs_of: Mutex::default(),
             look: false,
+            ticks: 0,
+            moved: Vec::new(),
+            harm_tick: None,
             trace: DefaultHasher::new(),
             counts: BTreeMap::new(),
             story,
@@ -168,13 +187,8 @@ impl World {
         *self.counts.entry(what.into()).or_default() += 1;
     }
 
-    /// Starts the control plane on what the one before left.
-    pub(crate) async fn start(&mut self) -> Result<(), Violation> {
-        self.starts += 1;
-        self.trap.revive();
-        if self.starts > 1 {
-            self.store = self.store.take_over(&format!("start-{}", self.starts)).await.unwrap();
-        }
+    /// What a control plane is made of, here.
+    pub(crate) fn parts(&self, probe: Arc<dyn Probe>) -> Parts {
         let line = |site: &Site| -> Arc<dyn Network> {
             Arc::new(Line {
                 network: Arc::clone(&site.network),
@@ -182,24 +196,35 @@ impl World {
                 wire: Arc::clone(&self.wire),
             })
         };
-        let parts = Parts {
+        Parts {
             store: self.store.clone(),
             registry: Registry::new(self.sites.iter().map(line)),
             keys: keys(),
             clock: self.time.clone(),
             entropy: self.entropy.clone(),
-            probe: self.trap.clone(),
+            probe,
             config: self.config.clone(),
             agent_url: "https://127.0.0.1:1".to_owned(),
-        };
+        }
+    }
+
+    /// Starts the control plane on what the one before left.
+    pub(crate) async fn start(&mut self) -> Result<(), Violation> {
+        self.starts += 1;
+        self.trap.revive();
+        if self.starts > 1 {
+            self.store = self.store.take_over(&format!("start-{}", self.starts)).await.unwrap();
+        }
+        let parts = self.parts(self.trap.clone());
         let engine = match self.bug {
             Some(bug) => Engine::planted(parts, bug),
             None => Engine::new(parts),
         };
+        let beside = Engine::new(self.parts(Arc::new(domain::NoProbe)));
         let steps = engine.reconcilers();
         let (due, seen) = (vec![None; steps.len()], vec![None; steps.len()]);
         engine.adopt().await.map_err(|e| format!("the control plane could not start: {e:?}"))?;
-        self.up = Some(Up { engine, steps, due, seen });
+        self.up = Some(Up { engine, beside, steps, due, seen });
         let starts = self.starts;
         self.note(format_args!("start {starts}"));
         Ok(())
@@ -259,12 +284,22 @@ impl World {
         let now = self.time.now();
         let Some(up) = &mut self.up else { return Ok(()) };
         let (name, before) = (up.steps[n].name(), up.changes());
-        let answer = up.steps[n].tick(now).await;
+        self.ticks += 1;
+        let this = up.steps[n].as_ref();
+        let answer = match self.harm_tick {
+            Some((at, TickHarm::Twice)) if at == self.ticks => this.tick(now).await.and(this.tick(now).await),
+            Some((at, TickHarm::Beside)) if at == self.ticks => {
+                let other = up.beside.reconcilers();
+                let (this, other) = futures::join!(this.tick(now), other[n].tick(now));
+                other.and(this)
+            }
+            _ => this.tick(now).await,
+        };
         let due_before = up.due[n];
         up.due[n] = match answer {
             Ok(due) => due,
-            Err(Error::Interrupted(at)) => {
-                self.crash(at);
+            Err(error) if died(&error) => {
+                self.crash(error);
                 self.check().await?;
                 return Ok(());
             }
@@ -277,6 +312,10 @@ impl World {
         if changed {
             self.note(format_args!("{name} moved"));
             self.look |= name == "jobs";
+            self.moved.push((self.ticks, name));
+        }
+        if self.harm_tick == Some((self.ticks, TickHarm::Dies)) {
+            self.crash("killed after a tick");
         }
         // Without a change everything that the rules speak of is as it was, but for what a sweep closed.
         if changed || swept {
@@ -446,25 +485,34 @@ impl World {
         Ok(())
     }
 
+    pub(crate) fn submission(&self, n: usize) -> Submission {
+        Submission {
+            file: self.story.jobs[n].file.clone().into_bytes(),
+            file_name: "sim.yaml".to_owned(),
+            key: Some(format!("key-{n}")),
+            ..Submission::default()
+        }
+    }
+
+    /// Job `n` was admitted as this one.
+    pub(crate) fn admitted(&mut self, n: usize, job: JobId) {
+        self.lives[n] = Life { job: Some(job), submitted_at: self.time.real(), ..Life::default() };
+    }
+
     async fn submit(&mut self, n: usize) -> Result<(), Violation> {
         let Some(up) = &self.up else {
             self.waiting.push(Event::Submit(n));
             return Ok(());
         };
-        let submission = Submission {
-            file: self.story.jobs[n].file.clone().into_bytes(),
-            file_name: "sim.yaml".to_owned(),
-            key: Some(format!("key-{n}")),
-            ..Submission::default()
-        };
+        let submission = self.submission(n);
         self.lives[n].submitted_at = self.time.real();
         match up.engine.job_submit(submission).await {
             Ok(submitted) => {
                 self.lives[n].job = Some(submitted.job);
                 self.note(format_args!("job {n} is {}", submitted.job));
             }
-            Err(SubmitError::Engine(Error::Interrupted(at))) => {
-                self.crash(at);
+            Err(SubmitError::Engine(error)) if died(&error) => {
+                self.crash(error);
                 self.waiting.push(Event::Submit(n));
             }
             Err(SubmitError::Engine(error)) => return Err(format!("job {n} could not be stored: {error:?}")),
@@ -486,8 +534,8 @@ impl World {
         };
         match up.engine.job_cancel(job).await {
             Ok(()) => self.lives[n].cancelled = true,
-            Err(Error::Interrupted(at)) => {
-                self.crash(at);
+            Err(error) if died(&error) => {
+                self.crash(error);
                 self.waiting.push(Event::Cancel(n));
             }
             Err(error) => return Err(format!("job {n} could not be cancelled: {error:?}")),
