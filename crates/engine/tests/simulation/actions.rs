@@ -305,6 +305,7 @@ fn harm_all(harms: impl Fn(&Undisturbed) -> Vec<Harm>) -> usize {
 
 /// The same while a second thread goes on when the first stands at a point.
 fn meddle_with_all(harms: impl Fn(&Undisturbed) -> Vec<Harm>) -> usize {
+    crate::stay_on_one_core();
     harm_all_on(&Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap(), harms)
 }
 

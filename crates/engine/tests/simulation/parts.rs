@@ -2,18 +2,19 @@
 //! to each network that watches what is sent.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::{AtomicI64, Ordering::SeqCst};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use async_trait::async_trait;
 use custody::{DataKey, Keystore, wrap};
-use domain::{Clock, Interrupted, Label, Millis, NetworkName, Offer, Probe, Timestamp};
+use domain::{Clock, Interrupted, JobId, Label, Millis, NetworkName, Offer, Probe, Timestamp};
 use market::sim::{SimConfig, SimNetwork, StateFile, Truth};
 use market::{
     Balance, Capability, Error, ErrorKind, Intent, Listed, Machine, MemoryMachine, Network, Observation,
     Operation, RetryStatus, Terms,
 };
 use store::Store;
+use waag_engine::Engine;
 use wire::agent::WRAP_INFO;
 
 use crate::chance::{Dice, SeededEntropy};
@@ -207,6 +208,12 @@ pub(crate) struct Wire {
     pub(crate) calls: Mutex<HashMap<Operation, u32>>,
     /// What was sent that must not have been.
     pub(crate) wrong: Mutex<Vec<String>>,
+    /// Networks that do not answer until then, in real time.
+    pub(crate) out: Mutex<BTreeMap<NetworkName, i64>>,
+    /// In so many of a hundred looks at a live lease its status goes back.
+    pub(crate) lies: AtomicU64,
+    /// A job that its user cancels while the next call is under way, and by whom it is told.
+    pub(crate) cancel: Mutex<Option<(JobId, Engine)>>,
 }
 
 /// The control plane's line to a network. It looks over the shoulder of every purchase: hold and intent must be stored.
@@ -214,6 +221,7 @@ pub(crate) struct Line {
     pub(crate) network: Arc<SimNetwork>,
     pub(crate) store: Store,
     pub(crate) wire: Arc<Wire>,
+    pub(crate) time: Arc<SimTime>,
 }
 
 impl Line {
@@ -228,10 +236,16 @@ impl Line {
             *number += 1;
             *number
         };
+        let out = lock(&self.wire.out).get(self.name()).is_some_and(|until| self.time.real() < *until);
         let cut = match *lock(&self.wire.cut) {
+            _ if out => Some(Cut::Before),
             Some((at, nth, cut)) if at == operation && nth == number => Some(cut),
             _ => None,
         };
+        let cancel = lock(&self.wire.cancel).take();
+        if let Some((job, engine)) = cancel {
+            engine.job_cancel(job).await.unwrap();
+        }
         let answer = if cut == Some(Cut::Before) { None } else { Some(call.await) };
         let status = match operation {
             Operation::Submit | Operation::Extend | Operation::Release => RetryStatus::UnknownOutcome,
@@ -288,7 +302,16 @@ impl Network for Line {
     }
 
     async fn observe(&self, label: &Label) -> Result<Observation, Error> {
-        self.call(Operation::Observe, self.network.observe(label)).await
+        let answer = self.call(Operation::Observe, self.network.observe(label)).await?;
+        let calls = u64::from(lock(&self.wire.calls)[&Operation::Observe]);
+        let lies = Dice::of(calls, label.as_str()).percent(self.wire.lies.load(SeqCst));
+        Ok(match answer {
+            Observation::Live { .. } if lies && calls.is_multiple_of(2) => Observation::Queued,
+            Observation::Live { .. } if lies => {
+                Observation::Bidding { bids: Vec::new(), closes_at: self.time.now() + Millis(400) }
+            }
+            truth => truth,
+        })
     }
 
     async fn list_ours(&self) -> Result<Vec<Listed>, Error> {

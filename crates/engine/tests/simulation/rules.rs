@@ -116,10 +116,13 @@ impl Scene<'_> {
         Ok(())
     }
 
-    /// What a network would bill now for a live lease is held for it.
+    /// What a network would bill now for a live lease is held for it, as long as we do not want it gone: a network that
+    /// cannot be told so goes on billing, and what it bills then is disputed.
     pub(crate) async fn bills_are_held(&self, seen: &Seen) -> Result<(), Violation> {
         for one in seen.truth.iter().filter(|one| one.live) {
-            let Some(lease) = seen.open.get(&one.label) else { continue };
+            let Some(lease) = seen.open.get(&one.label).filter(|lease| lease.close_at.is_none()) else {
+                continue;
+            };
             let hold = self.store.hold_get(lease.hold).await.unwrap().unwrap();
             if one.cost > hold.amount {
                 return Err(format!(

@@ -18,6 +18,10 @@ const SUBMITTED_WITHIN: i64 = 240_000;
 pub(crate) enum Event {
     Submit(usize),
     Cancel(usize),
+    /// Its user cancels it while a network is being called.
+    CancelDuringCall(usize),
+    /// One of the networks does not answer for so long.
+    Outage(usize, i64),
     /// The machine's clock is set.
     Jump(i64),
     /// The control plane dies the next time it reaches the point.
@@ -53,6 +57,8 @@ pub(crate) struct Story {
     pub(crate) segment_ms: (i64, i64),
     /// What every agent does, instead of what is drawn.
     pub(crate) quirk: Option<Quirk>,
+    /// In so many of a hundred looks the status of a live lease goes back.
+    pub(crate) lies: u64,
 }
 
 impl Story {
@@ -66,8 +72,12 @@ impl Story {
         for n in 0..JOBS {
             let at = dice.millis(0, SUBMITTED_WITHIN);
             events.push((at, Event::Submit(n)));
-            if !calm && dice.percent(15) {
-                events.push((at + dice.millis(0, 90_000), Event::Cancel(n)));
+            let cancelled_at = at + dice.millis(0, 90_000);
+            match dice.between(0, 99) {
+                _ if calm => {}
+                0..10 => events.push((cancelled_at, Event::Cancel(n))),
+                10..20 => events.push((cancelled_at, Event::CancelDuringCall(n))),
+                _ => {}
             }
         }
         if !calm {
@@ -86,6 +96,7 @@ impl Story {
             odd_agents: if calm { 0 } else { dice.between(0, 50) },
             segment_ms: (500, if !calm && dice.percent(20) { 240_000 } else { 12_000 }),
             quirk: None,
+            lies: if !calm && dice.percent(30) { dice.between(1, 40) } else { 0 },
         }
     }
 }
@@ -104,6 +115,7 @@ impl Story {
             odd_agents: 0,
             segment_ms: (500, 12_000),
             quirk: None,
+            lies: 0,
         }
     }
 }
@@ -119,6 +131,10 @@ fn trouble(dice: &mut Dice, events: &mut Vec<(i64, Event)>) {
     }
     for _ in 0..dice.between(0, 3) {
         events.push((dice.millis(0, span), Event::KillProvider));
+    }
+    for _ in 0..dice.between(0, 2) {
+        let site = usize::try_from(dice.between(0, 2)).unwrap();
+        events.push((dice.millis(0, span), Event::Outage(site, dice.millis(1_000, 400_000))));
     }
     if dice.percent(40) {
         for _ in 0..dice.between(1, 6) {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::atomic::Ordering::SeqCst;
 use std::sync::{Arc, Mutex};
 
 use domain::{Clock, ExecutionId, JobId, JobState, Label, Millis, Probe, Timestamp, Usd};
@@ -13,7 +14,7 @@ use waag_engine::{Config, Engine, Parts, Planted, Reconciler, Submission, Submit
 
 use crate::agents::{Agent, Did};
 use crate::chance::{Dice, SeededEntropy};
-use crate::parts::{Build, Line, SimTime, Site, Trap, Wire, died, keys};
+use crate::parts::{Build, Line, SimTime, Site, Trap, Wire, died, keys, lock};
 use crate::rules::{Scene, Seen, Violation};
 use crate::story::{DEADLINE, Event, Story};
 
@@ -169,6 +170,7 @@ impl World {
             story,
             config,
         };
+        world.wire.lies.store(world.story.lies, SeqCst);
         world.start().await.unwrap();
         world.up.as_ref().unwrap().engine.fund(world.story.funds).await.unwrap();
         world
@@ -194,6 +196,7 @@ impl World {
                 network: Arc::clone(&site.network),
                 store: self.store.clone(),
                 wire: Arc::clone(&self.wire),
+                time: Arc::clone(&self.time),
             })
         };
         Parts {
@@ -232,6 +235,7 @@ impl World {
 
     /// The control plane is dead, as a killed process is.
     pub(crate) fn crash(&mut self, why: impl Display) {
+        lock(&self.wire.cancel).take();
         if self.up.take().is_some() {
             self.note(format_args!("the control plane dies: {why}"));
             self.count("restart");
@@ -375,6 +379,8 @@ impl World {
                 break;
             }
         }
+        lock(&self.wire.out).clear();
+        lock(&self.wire.cancel).take();
         self.rest_in_peace().await?;
         Ok(self.report().await)
     }
@@ -471,6 +477,15 @@ impl World {
             match event {
                 Event::Submit(n) => self.submit(n).await?,
                 Event::Cancel(n) => self.cancel(n).await?,
+                Event::CancelDuringCall(n) => match (&self.up, self.lives[n].job) {
+                    (Some(up), Some(job)) => *lock(&self.wire.cancel) = Some((job, up.beside.clone())),
+                    _ => {}
+                },
+                Event::Outage(n, span) => {
+                    let name = self.sites[n].name().clone();
+                    self.note(format_args!("{name} does not answer for {span} ms"));
+                    lock(&self.wire.out).insert(name, now + span);
+                }
                 Event::Jump(by) => {
                     self.time.jump(by);
                     self.jumped = true;
