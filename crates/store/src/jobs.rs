@@ -358,12 +358,13 @@ impl Tx {
         Ok(done.rows_affected() == 1)
     }
 
-    /// Makes a job due at once, whoever holds which generation.
+    /// Makes a job due at once, whoever holds which generation; who has read it before must read it again, or it would
+    /// put the due time back.
     ///
     /// # Errors
     /// The database could not be written.
     pub async fn job_wake(&mut self, id: JobId, now: Timestamp) -> Result<(), Error> {
-        sqlx::query("UPDATE job SET due_at = $2 WHERE id = $1 AND due_at > $2")
+        sqlx::query("UPDATE job SET due_at = $2, generation = generation + 1 WHERE id = $1 AND due_at > $2")
             .bind(id.to_string())
             .bind(now.0)
             .execute(self.conn())
