@@ -116,7 +116,8 @@ impl Leases {
             return self.resubmit(network, lease, now).await;
         }
         if gone(lease, capability.visibility, now) && lease.state != LeaseState::Intended {
-            return self.ended(lease, EndReason::Expired, now, Usd::ZERO, now).await;
+            let billed = self.unbilled(lease, now)?;
+            return self.ended(lease, EndReason::Expired, now, billed, now).await;
         }
         self.still_absent(lease, now).await
     }
