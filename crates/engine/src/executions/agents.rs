@@ -202,7 +202,9 @@ impl Engine {
         let (event, outcome) = match &finish.result {
             FinishResult::GaveUp { why } => return self.gave_up(&execution, why).await,
             FinishResult::Completed => (ExecutionEvent::Complete, Outcome::Completed),
-            FinishResult::Stopped => (ExecutionEvent::Cancel, Outcome::BudgetSpent),
+            // Only a budget that runs out makes us order a stop.
+            FinishResult::Stopped if execution.stop => (ExecutionEvent::Cancel, Outcome::BudgetSpent),
+            FinishResult::Stopped => return self.gave_up(&execution, "it stopped without an order").await,
             FinishResult::Failed { reason } => {
                 let reason = FailReason::from_code(reason)
                     .ok_or(AgentRefusal::Malformed("reason is not a known failure code"))?;
