@@ -130,6 +130,14 @@ const SCENARIOS: &[Scenario] = &[
         ..PLAIN
     },
     Scenario {
+        name: "an agent stops without an order",
+        waag: "failover: { attempts: 1, to: [any] }",
+        quirk: Some(Quirk::Fails(1, Failure::Stops)),
+        outcome: "attempts_spent",
+        shows: &["execution.lost"],
+        ..PLAIN
+    },
+    Scenario {
         name: "a workload fails",
         quirk: Some(Quirk::Fails(1, Failure::Exit)),
         outcome: "failed",

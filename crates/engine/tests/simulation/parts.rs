@@ -2,7 +2,7 @@
 //! to each network that watches what is sent.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use async_trait::async_trait;
@@ -210,6 +210,8 @@ pub(crate) struct Wire {
     pub(crate) wrong: Mutex<Vec<String>>,
     /// Networks that do not answer until then, in real time.
     pub(crate) out: Mutex<BTreeMap<NetworkName, i64>>,
+    /// Networks have forgotten everything.
+    pub(crate) forgotten: AtomicBool,
     /// In so many of a hundred looks at a live lease its status goes back.
     pub(crate) lies: AtomicU64,
     /// A job that its user cancels while the next call is under way, and by whom it is told.
@@ -306,6 +308,7 @@ impl Network for Line {
         let calls = u64::from(lock(&self.wire.calls)[&Operation::Observe]);
         let lies = Dice::of(calls, label.as_str()).percent(self.wire.lies.load(SeqCst));
         Ok(match answer {
+            _ if self.wire.forgotten.load(SeqCst) => Observation::Absent,
             Observation::Live { .. } if lies && calls.is_multiple_of(2) => Observation::Queued,
             Observation::Live { .. } if lies => {
                 Observation::Bidding { bids: Vec::new(), closes_at: self.time.now() + Millis(400) }

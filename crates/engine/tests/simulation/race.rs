@@ -1,8 +1,10 @@
-//! Many at once, in real tasks on real threads, on a database in a folder.
+//! Who is faster: many users at once, in real tasks on real threads on a database in a folder, and whoever read a row
+//! before it changed.
 
-use domain::Usd;
-use store::Store;
-use waag_engine::{Engine, SubmitError, Submitted};
+use domain::{Clock, EndReason, JobId, Label, LeaseState, Usd};
+use market::Network;
+use store::{JobChange, LeaseChange, LeaseRow, Store};
+use waag_engine::{Engine, Submission, SubmitError, Submitted};
 
 use crate::story::{JobPlan, Story, config};
 use crate::world::World;
@@ -99,4 +101,73 @@ async fn one_key_sent_many_times_at_once_is_one_job() {
     assert_eq!(jobs.len(), 1);
     let account = world.store.account_get(world.config.account).await.unwrap().unwrap();
     assert_eq!(account.held, Usd::from_micros(CAP_MICROS));
+}
+
+/// Lets the world go on until the job has a live lease.
+async fn live_lease(world: &mut World, job: JobId) -> LeaseRow {
+    loop {
+        world.go_on().await.unwrap();
+        let leases = world.store.lease_list(job).await.unwrap();
+        if let Some(lease) = leases.into_iter().find(|lease| lease.state == LeaseState::Live) {
+            return lease;
+        }
+    }
+}
+
+#[tokio::test]
+async fn inputs_that_a_job_has_named_are_not_swept() {
+    let mut world = World::new(Story { jobs: vec![job(0)], ..Story::quiet(5) }, config(), None).await;
+    let engine = world.up.as_ref().unwrap().engine.clone();
+    let (named, _) = engine.inputs_store(tempfile::tempfile().unwrap()).await.unwrap();
+    let (unnamed, _) = engine.inputs_store(tempfile::tempfile().unwrap()).await.unwrap();
+    let submission = Submission { inputs: Some(named), ..world.submission(0) };
+    let submitted = engine.job_submit(submission).await.unwrap();
+    world.admitted(0, submitted.job);
+    // A sweep that has listed the inputs before the job named them.
+    let mut tx = world.store.begin().await.unwrap();
+    assert!(!tx.object_forget_unnamed(named).await.unwrap());
+    drop(tx);
+    world.time.jump(world.config.unnamed_keep.times(2).0.cast_signed());
+    engine.adopt().await.unwrap();
+    assert!(world.store.object_get(named).await.unwrap().is_some());
+    assert!(world.store.object_get(unnamed).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_wake_is_not_put_back_by_who_read_before_it() {
+    let mut world = World::new(Story { jobs: vec![job(0)], ..Story::quiet(5) }, config(), None).await;
+    let answers = submit_all(&world, 0..1).await;
+    note_admitted(&mut world, 0, &answers);
+    let lease = live_lease(&mut world, answers[0].as_ref().unwrap().job).await;
+    let job = world.store.job_get(lease.job).await.unwrap().unwrap();
+    let now = world.time.now();
+    let mut tx = world.store.begin().await.unwrap();
+    tx.job_wake(job.id, now).await.unwrap();
+    tx.lease_wake(lease.id, now).await.unwrap();
+    assert!(!tx.job_change(&job, JobChange::default(), now).await.unwrap());
+    assert!(!tx.lease_change(&lease, LeaseChange::default(), now).await.unwrap());
+    assert_eq!(tx.job_get_in_txn(job.id).await.unwrap().unwrap().due_at, now);
+    assert_eq!(tx.lease_get_in_txn(lease.id).await.unwrap().unwrap().due_at, now);
+}
+
+#[tokio::test]
+async fn a_live_lease_that_its_network_forgot_costs_what_its_terms_say() {
+    let mut world = World::new(Story { jobs: vec![job(0)], ..Story::quiet(5) }, config(), None).await;
+    let answers = submit_all(&world, 0..1).await;
+    note_admitted(&mut world, 0, &answers);
+    let job = answers[0].as_ref().unwrap().job;
+    let lease = live_lease(&mut world, job).await;
+    for site in &world.sites {
+        let _ = site.network.release(&Label::of(lease.id)).await;
+    }
+    world.wire.forgotten.store(true, std::sync::atomic::Ordering::SeqCst);
+    let ended = loop {
+        world.go_on().await.unwrap();
+        let lease = world.store.lease_get(lease.id).await.unwrap().unwrap();
+        if !lease.state.is_open() {
+            break lease;
+        }
+    };
+    assert_eq!(ended.state, LeaseState::Ended(EndReason::Expired));
+    assert!(ended.billed.unwrap() > Usd::ZERO);
 }

@@ -94,7 +94,7 @@ impl Story {
             events,
             calm,
             odd_agents: if calm { 0 } else { dice.between(0, 50) },
-            segment_ms: (500, if !calm && dice.percent(20) { 240_000 } else { 12_000 }),
+            segment_ms: (500, if !calm && dice.percent(10) { 240_000 } else { 12_000 }),
             quirk: None,
             lies: if !calm && dice.percent(30) { dice.between(1, 40) } else { 0 },
         }
@@ -194,7 +194,7 @@ waag:
 pub(crate) fn config() -> Config {
     let secs = Millis::from_secs;
     Config {
-        heartbeat: secs(10),
+        heartbeat: secs(15),
         connect_patience: secs(60),
         stock_memory: secs(30),
         no_offer_patience: secs(180),
