@@ -21,8 +21,8 @@ use crate::world::{TickHarm, World};
 
 /// Something is harmed at most so often at one place: later passes are like the earlier ones.
 const PASSES_MAX: u64 = 2;
-const CALLS_MAX: u32 = 4;
-const TICKS_MAX: u64 = 5;
+const CALLS_MAX: u32 = 2;
+const TICKS_MAX: u64 = 3;
 
 /// A quiet world and what it shows.
 struct Scenario {

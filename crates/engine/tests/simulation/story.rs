@@ -202,6 +202,10 @@ pub(crate) fn config() -> Config {
         startup_patience: secs(120),
         hold_step: secs(120),
         calls: 1,
+        // What is looked at more seldom is played in less time.
+        offers_every: secs(40),
+        observe_every: secs(20),
+        sweep_every: secs(60),
         ..Config::default()
     }
 }

@@ -477,10 +477,10 @@ impl World {
             match event {
                 Event::Submit(n) => self.submit(n).await?,
                 Event::Cancel(n) => self.cancel(n).await?,
-                Event::CancelDuringCall(n) => match (&self.up, self.lives[n].job) {
-                    (Some(up), Some(job)) => *lock(&self.wire.cancel) = Some((job, up.beside.clone())),
-                    _ => {}
-                },
+                Event::CancelDuringCall(n) => {
+                    let who = self.up.as_ref().map(|up| up.beside.clone());
+                    *lock(&self.wire.cancel) = self.lives[n].job.zip(who);
+                }
                 Event::Outage(n, span) => {
                     let name = self.sites[n].name().clone();
                     self.note(format_args!("{name} does not answer for {span} ms"));
