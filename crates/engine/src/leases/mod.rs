@@ -2,11 +2,13 @@
 //!
 //! - `buy.rs`: hold and intent are stored, then the stored bytes are submitted.
 //! - `drive.rs`: every open lease is compared with what its network says, until the network confirms its end.
+//! - `cover.rs`: the hold of a live lease, kept ahead of its bill.
 //! - `sweep.rs`: what the networks list as ours is compared with what is stored.
 //!
 //! A crash anywhere leaves an intent with a label; the next tick looks at the network under that label and goes on.
 
 mod buy;
+mod cover;
 mod drive;
 mod sweep;
 
