@@ -1,5 +1,8 @@
 //! A control plane, its networks, its agents and its users, all in one thread and in simulated time.
 
+mod events;
+mod hosts;
+
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -10,9 +13,9 @@ use domain::{Clock, ExecutionId, JobId, JobState, Label, Millis, Probe, Timestam
 use market::sim::{SimConfig, SimNetwork};
 use market::{MemoryMachine, Network, Registry};
 use store::Store;
-use waag_engine::{Config, Engine, Parts, Planted, Reconciler, Submission, SubmitError};
+use waag_engine::{Config, Engine, Parts, Planted, Reconciler};
 
-use crate::agents::{Agent, Did};
+use crate::agents::Agent;
 use crate::chance::{Dice, SeededEntropy};
 use crate::parts::{Build, Line, SimTime, Site, Trap, Wire, died, keys, lock};
 use crate::rules::{Scene, Seen, Violation};
@@ -72,6 +75,8 @@ pub(crate) struct Life {
     submitted_at: i64,
     pub(crate) settled: bool,
     cancelled: bool,
+    /// An agent was told that its finish is taken.
+    completed: bool,
     /// The highest state for which an agent has a receipt.
     stored: u32,
 }
@@ -417,6 +422,9 @@ impl World {
             self.lives[n].settled = true;
             self.note(format_args!("job {n} is settled: {}", outcome.code()));
             self.count(format!("job {}", outcome.code()));
+            if self.lives[n].completed && outcome.code() != "completed" {
+                return Err(format!("job {n} ended {} after its agent's finish was taken", outcome.code()));
+            }
             if self.story.calm && outcome.code() != "completed" {
                 return Err(format!("job {n} ended {} though nothing went wrong", outcome.code()));
             }
@@ -462,203 +470,5 @@ impl World {
             points: self.trap.reached_points(),
             days: Millis(self.time.real().unsigned_abs()).0 / 86_400_000,
         }
-    }
-
-    async fn events(&mut self) -> Result<(), Violation> {
-        let now = self.time.real();
-        let mut due = std::mem::take(&mut self.waiting);
-        while let Some((at, event)) = self.story.events.get(self.next_event)
-            && *at <= now
-        {
-            due.push(event.clone());
-            self.next_event += 1;
-        }
-        for event in due {
-            match event {
-                Event::Submit(n) => self.submit(n).await?,
-                Event::Cancel(n) => self.cancel(n).await?,
-                Event::CancelDuringCall(n) => {
-                    let who = self.up.as_ref().map(|up| up.beside.clone());
-                    *lock(&self.wire.cancel) = self.lives[n].job.zip(who);
-                }
-                Event::Outage(n, span) => {
-                    let name = self.sites[n].name().clone();
-                    self.note(format_args!("{name} does not answer for {span} ms"));
-                    lock(&self.wire.out).insert(name, now + span);
-                }
-                Event::Jump(by) => {
-                    self.time.jump(by);
-                    self.jumped = true;
-                    self.set_back += (-by).max(0);
-                    self.note(format_args!("the clock is set by {by} ms"));
-                }
-                Event::Trap(point) => self.trap.arm(point, 1),
-                Event::Restart => self.crash("killed"),
-                Event::KillProvider => self.kill_provider().await?,
-            }
-        }
-        Ok(())
-    }
-
-    pub(crate) fn submission(&self, n: usize) -> Submission {
-        Submission {
-            file: self.story.jobs[n].file.clone().into_bytes(),
-            file_name: "sim.yaml".to_owned(),
-            key: Some(format!("key-{n}")),
-            ..Submission::default()
-        }
-    }
-
-    /// Job `n` was admitted as this one.
-    pub(crate) fn admitted(&mut self, n: usize, job: JobId) {
-        self.lives[n] = Life { job: Some(job), submitted_at: self.time.real(), ..Life::default() };
-    }
-
-    async fn submit(&mut self, n: usize) -> Result<(), Violation> {
-        let Some(up) = &self.up else {
-            self.waiting.push(Event::Submit(n));
-            return Ok(());
-        };
-        let submission = self.submission(n);
-        self.lives[n].submitted_at = self.time.real();
-        match up.engine.job_submit(submission).await {
-            Ok(submitted) => {
-                self.lives[n].job = Some(submitted.job);
-                self.note(format_args!("job {n} is {}", submitted.job));
-            }
-            Err(SubmitError::Engine(error)) if died(&error) => {
-                self.crash(error);
-                self.waiting.push(Event::Submit(n));
-            }
-            Err(SubmitError::Engine(error)) => return Err(format!("job {n} could not be stored: {error:?}")),
-            Err(refused) => {
-                self.lives[n].refused = Some(refused.code());
-                self.note(format_args!("job {n} is refused: {}", refused.code()));
-                self.count(format!("refused {}", refused.code()));
-            }
-        }
-        Ok(())
-    }
-
-    async fn cancel(&mut self, n: usize) -> Result<(), Violation> {
-        let (Some(up), Some(job)) = (&self.up, self.lives[n].job) else {
-            if self.lives[n].refused.is_none() {
-                self.waiting.push(Event::Cancel(n));
-            }
-            return Ok(());
-        };
-        match up.engine.job_cancel(job).await {
-            Ok(()) => self.lives[n].cancelled = true,
-            Err(error) if died(&error) => {
-                self.crash(error);
-                self.waiting.push(Event::Cancel(n));
-            }
-            Err(error) => return Err(format!("job {n} could not be cancelled: {error:?}")),
-        }
-        self.note(format_args!("job {n} is cancelled"));
-        Ok(())
-    }
-
-    async fn kill_provider(&mut self) -> Result<(), Violation> {
-        let mut live = Vec::new();
-        for (n, site) in self.sites.iter().enumerate() {
-            live.extend(site.truth().await.into_iter().filter(|one| one.live).map(|one| (n, one.label)));
-        }
-        if let Some((n, label)) = self.dice.pick(&live) {
-            // A network that is down for a moment keeps its provider.
-            if let Ok(provider) = self.sites[*n].network.kill_provider(label).await {
-                self.note(format_args!("provider {provider} dies"));
-                self.count("provider killed");
-            }
-        }
-        Ok(())
-    }
-
-    /// Lets the living speak, and buries the dead.
-    async fn agents(&mut self) -> Result<(), Violation> {
-        let now = self.time.real();
-        let alive: BTreeMap<Label, market::Boot> = self.machine.alive().into_iter().collect();
-        let dead: Vec<Label> = self.agents.keys().filter(|l| !alive.contains_key(*l)).cloned().collect();
-        for label in dead {
-            let agent = self.agents.remove(&label).unwrap();
-            if agent.lingers {
-                self.late_call(&agent).await?;
-            }
-        }
-        for (label, boot) in &alive {
-            if !self.agents.contains_key(label) {
-                let agent = Agent::new(&self.story, label, boot, now);
-                self.agents.insert(label.clone(), agent);
-            }
-        }
-        let due: Vec<Label> =
-            self.agents.iter().filter(|(_, a)| a.next <= now).map(|(label, _)| label.clone()).collect();
-        for label in due {
-            let Some(engine) = self.up.as_ref().map(|up| up.engine.clone()) else {
-                self.agents.get_mut(&label).unwrap().next = now + AFTER_ERROR;
-                continue;
-            };
-            let agent = self.agents.get_mut(&label).unwrap();
-            let (did, execution) = (agent.step(&engine, now).await?, agent.execution);
-            let idle = matches!(did, Did::Step(_) | Did::Wait);
-            self.took(&label, execution, did).await?;
-            if !idle {
-                self.check().await?;
-            }
-        }
-        Ok(())
-    }
-
-    async fn took(
-        &mut self,
-        label: &Label,
-        execution: domain::ExecutionId,
-        did: Did,
-    ) -> Result<(), Violation> {
-        let row = self.store.execution_get(execution).await.unwrap();
-        let life = row.and_then(|row| self.lives.iter().position(|life| life.job == Some(row.job)));
-        match did {
-            Did::Step(what) => self.note(format_args!("{label} {what}")),
-            Did::Wait => self.note(format_args!("{label} is told to wait")),
-            Did::NoAnswer => self.crash(format_args!("while {label} spoke")),
-            Did::Gone(what) => {
-                self.note(format_args!("{label} {what}"));
-                self.count(format!("agent {what}"));
-                if what != "hangs" && what != "never connects" {
-                    self.machine.die(label);
-                }
-            }
-            Did::Welcomed(from) => {
-                self.note(format_args!("{label} goes on from {from}"));
-                if let Some(n) = life
-                    && from < self.lives[n].stored
-                {
-                    return Err(format!(
-                        "{label} goes on from {from}, though state {} of its job is stored",
-                        self.lives[n].stored
-                    ));
-                }
-            }
-            Did::Stored(segment) => {
-                self.note(format_args!("{label} stored {segment}"));
-                if let Some(n) = life {
-                    self.lives[n].stored = self.lives[n].stored.max(segment);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    async fn late_call(&mut self, agent: &Agent) -> Result<(), Violation> {
-        let Some(engine) = self.up.as_ref().map(|up| up.engine.clone()) else { return Ok(()) };
-        let open =
-            self.store.execution_get(agent.execution).await.unwrap().is_some_and(|x| x.state.is_open());
-        let served = agent.late_call(&engine).await?;
-        self.note(format_args!("a late call for {}: {served}", agent.execution));
-        self.count(format!("late call {served}"));
-        if served && !open {
-            return Err(format!("execution {} took a state though it had ended", agent.execution));
-        }
-        Ok(())
     }
 }
