@@ -57,13 +57,13 @@ pub struct Config {
     pub default_disk_mib: u64,
     /// Uploaded inputs that no job names are removed after this.
     pub unnamed_keep: Millis,
+    /// So many purchases and leases are worked on at a time; with one, a run can be played again call by call.
+    pub calls: usize,
 }
 
 impl Config {
     /// Rows loaded in one tick.
     pub(crate) const BATCH: u32 = 64;
-    /// Calls to networks at a time.
-    pub(crate) const CALLS: usize = 16;
     /// Open executions watched.
     pub(crate) const WATCHED_MAX: u32 = 10_000;
 }
@@ -98,6 +98,7 @@ impl Default for Config {
             default_memory_mib: 1024,
             default_disk_mib: 4096,
             unnamed_keep: Millis::HOUR,
+            calls: 16,
         }
     }
 }

@@ -45,6 +45,8 @@ pub(crate) struct Context {
     catalogue: Mutex<Catalogue>,
     watch: Mutex<Watch>,
     changes: watch::Sender<u64>,
+    #[cfg(feature = "planted")]
+    pub(crate) planted: Option<crate::Planted>,
 }
 
 /// Who was heard when, in listened time.
@@ -68,6 +70,8 @@ impl Context {
             catalogue: Mutex::new(Catalogue::default()),
             watch: Mutex::new(Watch { listening: Listening::new(gap_max), heard: HashMap::new() }),
             changes: watch::Sender::new(0),
+            #[cfg(feature = "planted")]
+            planted: None,
         }
     }
 

@@ -8,6 +8,8 @@ mod jobs;
 mod leases;
 mod offers;
 mod placements;
+#[cfg(feature = "planted")]
+mod planted;
 mod points;
 mod run;
 mod settlements;
@@ -18,6 +20,8 @@ pub use context::Parts;
 pub use error::{AgentRefusal, Error, SubmitError};
 pub use executions::agents::LogsStored;
 pub use jobs::{Submission, Submitted};
+#[cfg(feature = "planted")]
+pub use planted::Planted;
 pub use points::POINTS;
 pub use run::{Reconciler, Shutdown};
 
@@ -87,6 +91,11 @@ impl Engine {
     /// The largest upload of inputs, checkpoints or outputs.
     pub fn upload_bytes_max(&self) -> u64 {
         self.context.config.upload_bytes_max
+    }
+
+    /// Counts what was committed that other reconcilers may be waiting for, for who drives them by hand.
+    pub fn changes(&self) -> tokio::sync::watch::Receiver<u64> {
+        self.context.changes()
     }
 
     /// The time between heartbeats.

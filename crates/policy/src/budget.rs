@@ -26,12 +26,15 @@ pub enum Cover {
     Enough,
     /// Lend this much more.
     Extend(Usd),
-    /// There is no more: the job stops at its next checkpoint.
-    StopAtCheckpoint,
+    /// There is no more: this is the last that can be lent, and the job stops at its next checkpoint.
+    StopAtCheckpoint(Usd),
+    /// No checkpoint came in time: what is held pays for no more than the release.
+    StopNow,
 }
 
 /// Decides whether the hold covers the lease until `margin` from now, which is what noticing, stopping and releasing
-/// may take; otherwise it is extended by `step` of running, or by what is left where that reaches the margin too.
+/// may take; otherwise it is extended by `step` of running, or by what is left where that reaches the margin too. A job
+/// that cannot pay so far may use the first half of the margin to reach a checkpoint; the second belongs to the release.
 pub fn cover(money: &LeaseMoney, now: Timestamp, margin: Millis, step: Millis) -> Cover {
     let used = now.since(money.live_at);
     let needed = |span| money.billing.ceiling(money.price, span) + money.fee;
@@ -41,7 +44,14 @@ pub fn cover(money: &LeaseMoney, now: Timestamp, margin: Millis, step: Millis) -
     }
     let wish = needed(used + margin + step).less(money.held);
     let loan = wish.min(money.left_in_job);
-    if money.held + loan >= must { Cover::Extend(loan) } else { Cover::StopAtCheckpoint }
+    let paid_for = money.held + loan;
+    if paid_for >= must {
+        Cover::Extend(loan)
+    } else if paid_for >= needed(used + Millis(margin.0 / 2)) {
+        Cover::StopAtCheckpoint(loan)
+    } else {
+        Cover::StopNow
+    }
 }
 
 #[cfg(test)]
@@ -90,8 +100,15 @@ mod tests {
 
     #[test]
     fn a_job_that_cannot_pay_past_the_margin_stops_at_its_next_checkpoint() {
-        assert_eq!(verdict(100, 64, METERED), Cover::StopAtCheckpoint);
-        assert_eq!(verdict(100, 0, METERED), Cover::StopAtCheckpoint);
+        assert_eq!(verdict(100, 64, METERED), Cover::StopAtCheckpoint(usd(64)));
+        assert_eq!(verdict(135, 0, METERED), Cover::StopAtCheckpoint(usd(0)));
+    }
+
+    #[test]
+    fn a_job_without_a_checkpoint_in_time_stops_while_its_release_can_be_paid() {
+        assert_eq!(verdict(134, 0, METERED), Cover::StopNow);
+        assert_eq!(verdict(100, 34, METERED), Cover::StopNow);
+        assert_eq!(verdict(0, 0, METERED), Cover::StopNow);
     }
 
     #[test]
@@ -149,8 +166,13 @@ mod tests {
                         (held, left) = (held + amount, left - amount);
                         prop_assert!(billing.ceiling(price, used + margin) + usd(fee) <= held);
                     }
-                    Cover::StopAtCheckpoint => {
+                    Cover::StopAtCheckpoint(amount) => {
                         prop_assert!(billing.ceiling(price, used + margin) + usd(fee) > held + left);
+                        prop_assert_eq!(amount, left, "nothing is kept back");
+                        break;
+                    }
+                    Cover::StopNow => {
+                        prop_assert!(billing.ceiling(price, used + Millis(margin.0 / 2)) + usd(fee) > held + left);
                         break;
                     }
                 }

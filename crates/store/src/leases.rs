@@ -331,17 +331,31 @@ impl Tx {
         Ok(done.rows_affected() == 1)
     }
 
-    /// Makes an open lease due at once.
+    /// Makes an open lease due at once; who has read it before must read it again, or it would put the due time back.
     ///
     /// # Errors
     /// The database could not be written.
     pub async fn lease_wake(&mut self, id: LeaseId, now: Timestamp) -> Result<(), Error> {
-        sqlx::query("UPDATE lease SET due_at = $2 WHERE id = $1 AND state <> 'ended' AND due_at > $2")
-            .bind(id.to_string())
-            .bind(now.0)
-            .execute(self.conn())
-            .await
-            .doing("wake a lease")?;
+        sqlx::query(
+            "UPDATE lease SET due_at = $2, generation = generation + 1 \
+             WHERE id = $1 AND state <> 'ended' AND due_at > $2",
+        )
+        .bind(id.to_string())
+        .bind(now.0)
+        .execute(self.conn())
+        .await
+        .doing("wake a lease")?;
+        Ok(())
+    }
+
+    /// Drops a lease's row, which nothing but a planted bug does.
+    ///
+    /// # Errors
+    /// The database could not be written.
+    #[cfg(feature = "planted")]
+    pub async fn lease_drop(&mut self, id: LeaseId) -> Result<(), Error> {
+        let dropped = sqlx::query("DELETE FROM lease WHERE id = $1").bind(id.to_string());
+        dropped.execute(self.conn()).await.doing("drop a lease")?;
         Ok(())
     }
 }

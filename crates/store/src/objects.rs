@@ -390,4 +390,17 @@ impl Tx {
             .doing("forget an object")?;
         Ok(())
     }
+
+    /// Forgets the row of an object that no job has named. Returns whether there was one; a job may have been faster.
+    ///
+    /// # Errors
+    /// The database could not be written.
+    pub async fn object_forget_unnamed(&mut self, id: ObjectId) -> Result<bool, Error> {
+        let done = sqlx::query("DELETE FROM object WHERE id = $1 AND job IS NULL")
+            .bind(id.to_string())
+            .execute(self.conn())
+            .await
+            .doing("forget an object")?;
+        Ok(done.rows_affected() == 1)
+    }
 }

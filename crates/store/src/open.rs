@@ -16,6 +16,8 @@ use crate::{Error, Objects};
 pub(crate) const CONTROL_PLANE: &str = "control-plane";
 const SCHEMA_VERSION: &str = "1";
 const READERS_MAX: u32 = 4;
+/// The database is in this process, so a connection does not go stale while nobody uses it.
+const PING: bool = false;
 
 /// Who writes: a random id made at start, and the epoch it took the folder in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,6 +53,7 @@ impl Store {
             .foreign_keys(true);
         let write = SqlitePoolOptions::new()
             .max_connections(1)
+            .test_before_acquire(PING)
             .connect_with(options.clone())
             .await
             .doing("open the database")?;
@@ -60,8 +63,10 @@ impl Store {
         let named = Self::object_names(&write).await?;
         remove_unnamed(&objects_folder, &named)
             .map_err(|source| Error::Folder { folder: objects_folder.clone(), source })?;
-        let read =
-            SqlitePoolOptions::new().max_connections(READERS_MAX).connect_lazy_with(options.read_only(true));
+        let read = SqlitePoolOptions::new()
+            .max_connections(READERS_MAX)
+            .test_before_acquire(PING)
+            .connect_lazy_with(options.read_only(true));
         Ok(Self { write, read, owner, objects, _lock: Some(Arc::new(lock)) })
     }
 
@@ -73,6 +78,7 @@ impl Store {
         let options = SqliteConnectOptions::new().in_memory(true).foreign_keys(true);
         let write = SqlitePoolOptions::new()
             .max_connections(1)
+            .test_before_acquire(PING)
             .idle_timeout(None)
             .max_lifetime(None)
             .connect_with(options)

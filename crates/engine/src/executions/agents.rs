@@ -199,19 +199,12 @@ impl Engine {
     pub async fn agent_finish(&self, token: &str, finish: &Finish) -> Result<Orders, AgentRefusal> {
         let execution = self.agent(token).await?;
         let job = self.context.job(execution.job).await?;
-        let now = self.context.now();
-        self.context.reached("execution.finish.before")?;
-        let mut tx = self.context.store.begin().await?;
         let (event, outcome) = match &finish.result {
-            FinishResult::GaveUp { why } => {
-                tracing::warn!(execution = %execution.id, why, "an agent gave up");
-                lose(&mut tx, execution.id, LossReason::AgentGaveUp, now).await?;
-                tx.commit().await?;
-                self.context.changed();
-                return Ok(Orders::Stop);
-            }
+            FinishResult::GaveUp { why } => return self.gave_up(&execution, why).await,
             FinishResult::Completed => (ExecutionEvent::Complete, Outcome::Completed),
-            FinishResult::Stopped => (ExecutionEvent::Cancel, Outcome::BudgetSpent),
+            // Only a budget that runs out makes us order a stop.
+            FinishResult::Stopped if execution.stop => (ExecutionEvent::Cancel, Outcome::BudgetSpent),
+            FinishResult::Stopped => return self.gave_up(&execution, "it stopped without an order").await,
             FinishResult::Failed { reason } => {
                 let reason = FailReason::from_code(reason)
                     .ok_or(AgentRefusal::Malformed("reason is not a known failure code"))?;
@@ -219,6 +212,9 @@ impl Engine {
             }
         };
         let outputs = self.outputs_of(&execution, &job, &outcome).await?;
+        let now = self.context.now();
+        self.context.reached("execution.finish.before")?;
+        let mut tx = self.context.store.begin().await?;
         let change = ExecutionChange { event: Some(event), ..ExecutionChange::default() };
         if !tx.execution_change(&execution, change, now).await? {
             return Err(AgentRefusal::NotYet);
@@ -232,6 +228,17 @@ impl Engine {
         }
         tx.commit().await?;
         self.context.reached("execution.finish.after")?;
+        self.context.changed();
+        Ok(Orders::Stop)
+    }
+
+    async fn gave_up(&self, execution: &ExecutionRow, why: &str) -> Result<Orders, AgentRefusal> {
+        tracing::warn!(execution = %execution.id, why, "an agent gave up");
+        self.context.reached("execution.lose.before")?;
+        let mut tx = self.context.store.begin().await?;
+        lose(&mut tx, execution.id, LossReason::AgentGaveUp, self.context.now()).await?;
+        tx.commit().await?;
+        self.context.reached("execution.lose.after")?;
         self.context.changed();
         Ok(Orders::Stop)
     }

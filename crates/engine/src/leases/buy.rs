@@ -59,6 +59,10 @@ impl Leases {
                 return self.replan(execution, &job, now).await;
             }
         };
+        #[cfg(feature = "planted")]
+        if self.has(crate::Planted::BuyBeforeHold) {
+            self.buy_before_hold(network.as_ref(), &intent).await;
+        }
         context.reached("lease.prepare.after")?;
         let Some(row) = self.store_intent(execution, &job, &purchase, &intent, now).await? else {
             return Ok(());
@@ -191,6 +195,8 @@ impl Leases {
                 };
                 self.ended(lease, reason, now, Usd::ZERO, now).await
             }
+            #[cfg(feature = "planted")]
+            Err(_) if self.has(crate::Planted::DropRowOnTimeout) => self.drop_row(lease, now).await,
             Err(error) => {
                 tracing::info!(lease = %lease.id, error = %chain(&error), "a purchase is to be looked at again");
                 let change = LeaseChange {
@@ -273,6 +279,14 @@ impl Leases {
             absent_since: Some(None),
             ..LeaseChange::default()
         };
-        self.change(lease, change, now).await
+        let mut tx = self.0.store.begin().await?;
+        if !tx.lease_change(lease, change, now).await? {
+            return Ok(());
+        }
+        if let LeaseEvent::Release(reason) = event {
+            let body = format!("{{\"reason\":\"{}\"}}", reason.code());
+            tx.outbox_add(now, "lease.releasing", &lease.id.to_string(), &body).await?;
+        }
+        Ok(tx.commit().await?)
     }
 }

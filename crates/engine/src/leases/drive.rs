@@ -5,7 +5,6 @@ use domain::{
     LossReason, Millis, Offer, PlacementCause, PlacementId, ProviderName, Region, Timestamp, Usd,
 };
 use market::{Boot, Network, Observation, Terms};
-use policy::budget::{Cover, LeaseMoney, cover};
 use policy::{eligibility, failover, placement};
 use store::{ExecutionChange, JobChange, LeaseChange, LeaseRow, Tx};
 use wire::doc;
@@ -42,6 +41,10 @@ impl Leases {
         if lease.state != LeaseState::Live && waited > self.0.config.startup_patience {
             return self.event(lease, LeaseEvent::Release(EndReason::TooSlow), Millis::ZERO, now).await;
         }
+        // The bill goes on whether or not the network can be asked, so the hold does not wait for its answer.
+        if let (LeaseState::Live, Some(live_at)) = (lease.state, lease.live_at) {
+            self.cover(network.as_ref(), lease, live_at, now).await?;
+        }
         self.observe(network.as_ref(), lease, now).await
     }
 
@@ -57,15 +60,19 @@ impl Leases {
         match answer {
             Err(error) => self.not_seen(lease, &error, now).await,
             Ok(Observation::Absent) => self.absent(network, lease, now).await,
-            Ok(Observation::Bidding { bids, closes_at }) => {
+            Ok(Observation::Bidding { bids, closes_at })
+                if matches!(lease.state, LeaseState::Intended | LeaseState::Bidding) =>
+            {
                 self.bidding(network, lease, &bids, closes_at, now).await
             }
+            Ok(Observation::Bidding { .. }) => self.not_believed(lease, now).await,
+            Ok(Observation::Queued) if lease.state == LeaseState::Live => self.not_believed(lease, now).await,
             Ok(Observation::Queued) => {
                 self.event(lease, LeaseEvent::Queue, self.0.backoff(lease.tries.min(2)), now).await
             }
             Ok(Observation::Live { provider, region, assurance, since, until }) => {
                 let assigned = Assigned { provider, region, assurance, since, until };
-                self.live(network, lease, assigned, now).await
+                self.live(lease, assigned, now).await
             }
             Ok(Observation::Ended { at, billed }) => {
                 let reason = match lease.state {
@@ -78,13 +85,23 @@ impl Leases {
         }
     }
 
+    /// A lease does not go back to an earlier state, so a network that says so is asked again.
+    async fn not_believed(&self, lease: &LeaseRow, now: Timestamp) -> Result<(), Error> {
+        tracing::info!(lease = %lease.id, state = lease.state.code(), "a network shows a lease in an earlier state");
+        self.look_again(lease, now).await
+    }
+
     async fn not_seen(&self, lease: &LeaseRow, error: &market::Error, now: Timestamp) -> Result<(), Error> {
         tracing::info!(lease = %lease.id, error = %chain(error), "a network could not be asked about a lease");
-        let change = LeaseChange {
-            tries: Some(lease.tries + 1),
-            due_at: Some(now + self.0.backoff(lease.tries)),
-            ..LeaseChange::default()
-        };
+        self.look_again(lease, now).await
+    }
+
+    async fn look_again(&self, lease: &LeaseRow, now: Timestamp) -> Result<(), Error> {
+        let config = &self.0.config;
+        let wait = self.0.backoff(lease.tries);
+        let wait = if lease.state == LeaseState::Live { wait.min(config.observe_every) } else { wait };
+        let change =
+            LeaseChange { tries: Some(lease.tries + 1), due_at: Some(now + wait), ..LeaseChange::default() };
         self.change(lease, change, now).await
     }
 
@@ -98,7 +115,8 @@ impl Leases {
             return self.resubmit(network, lease, now).await;
         }
         if gone(lease, capability.visibility, now) && lease.state != LeaseState::Intended {
-            return self.ended(lease, EndReason::Expired, now, Usd::ZERO, now).await;
+            let billed = self.unbilled(lease, now)?;
+            return self.ended(lease, EndReason::Expired, now, billed, now).await;
         }
         self.still_absent(lease, now).await
     }
@@ -195,13 +213,7 @@ impl Leases {
         }
     }
 
-    async fn live(
-        &self,
-        network: &dyn Network,
-        lease: &LeaseRow,
-        assigned: Assigned,
-        now: Timestamp,
-    ) -> Result<(), Error> {
+    async fn live(&self, lease: &LeaseRow, assigned: Assigned, now: Timestamp) -> Result<(), Error> {
         if lease.state != LeaseState::Live {
             let job = self.0.job(lease.job).await?;
             let spec = Context::spec(&job)?;
@@ -217,7 +229,6 @@ impl Leases {
                     .await;
             }
         }
-        let due = self.cover(network, lease, assigned.since, now).await?;
         let mut tx = self.0.store.begin().await?;
         let body = format!("{{\"provider\":\"{}\"}}", assigned.provider);
         let change = LeaseChange {
@@ -227,7 +238,11 @@ impl Leases {
             until_at: assigned.until,
             absent_since: Some(None),
             tries: Some(0),
-            due_at: Some(due),
+            due_at: Some(if lease.state == LeaseState::Live {
+                now + self.0.config.observe_every
+            } else {
+                now
+            }),
             ..LeaseChange::default()
         };
         if tx.lease_change(lease, change, now).await? {
@@ -240,70 +255,16 @@ impl Leases {
         Ok(())
     }
 
-    /// Keeps the hold ahead of the bill, and tells when to look next.
-    async fn cover(
-        &self,
-        network: &dyn Network,
-        lease: &LeaseRow,
-        live_at: Timestamp,
-        now: Timestamp,
-    ) -> Result<Timestamp, Error> {
-        let context = &self.0;
-        let offer = doc::offer_from_text(&lease.offer)?;
-        let hold = context.store.hold_get(lease.hold).await?;
-        let parent = context.store.hold_get(context.job(lease.job).await?.hold).await?;
-        let (Some(hold), Some(parent)) = (hold, parent) else {
-            return Err(Error::Missing { what: "hold", of: lease.id.to_string() });
-        };
-        let money = LeaseMoney {
-            held: hold.amount,
-            fee: offer.fee,
-            price: offer.price,
-            billing: offer.billing,
-            live_at,
-            left_in_job: parent.left(),
-        };
-        let next = now + context.config.observe_every;
-        match cover(&money, now, context.config.release_margin, context.config.hold_step) {
-            Cover::Enough => {}
-            Cover::Extend(amount) => {
-                let mut tx = context.store.begin().await?;
-                if tx.hold_extend(lease.hold, amount).await?.is_ok() {
-                    tx.commit().await?;
-                }
-            }
-            Cover::StopAtCheckpoint => self.stop_at_checkpoint(lease, now).await?,
-        }
-        if let Some(until) = lease.until_at
-            && network.capability().extend
-            && now + context.config.release_margin > until
-        {
-            let span = now.since(live_at) + context.config.release_margin + context.config.hold_step;
-            if let Err(error) = network.extend(&Label::of(lease.id), span).await {
-                tracing::warn!(lease = %lease.id, error = %chain(&error), "a lease could not be extended");
-            }
-        }
-        Ok(next)
-    }
-
-    async fn stop_at_checkpoint(&self, lease: &LeaseRow, now: Timestamp) -> Result<(), Error> {
-        let mut tx = self.0.store.begin().await?;
-        let Some(execution) = tx.execution_get_in_txn(lease.execution).await? else { return Ok(()) };
-        if execution.state.is_open() && !execution.stop {
-            let stop = ExecutionChange { stop: true, ..ExecutionChange::default() };
-            tx.execution_change(&execution, stop, now).await?;
-            tx.outbox_add(now, "execution.stopping", &execution.id.to_string(), "{\"reason\":\"budget\"}")
-                .await?;
-            tx.commit().await?;
-        }
-        Ok(())
-    }
-
     async fn release(&self, network: &dyn Network, lease: &LeaseRow, now: Timestamp) -> Result<(), Error> {
         self.0.reached("lease.release.before")?;
         let answer = network.release(&Label::of(lease.id)).await;
         self.0.reached("lease.release.after")?;
         let reason = lease.state.reason().unwrap_or(EndReason::Cancelled);
+        #[cfg(feature = "planted")]
+        if self.has(crate::Planted::ReleaseWithoutConfirmation) {
+            let billed = self.unbilled(lease, now)?;
+            return self.ended(lease, reason, now, billed, now).await;
+        }
         match answer {
             Ok(Observation::Ended { at, billed }) => self.ended(lease, reason, at, billed, now).await,
             Ok(Observation::Absent) if gone(lease, network.capability().visibility, now) => {
@@ -381,7 +342,7 @@ impl Leases {
     }
 
     /// An execution still open on an ended lease looks for another lease, or counts as lost.
-    async fn after_end(
+    pub(crate) async fn after_end(
         &self,
         tx: &mut Tx,
         lease: &LeaseRow,

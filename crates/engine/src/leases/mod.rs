@@ -2,11 +2,13 @@
 //!
 //! - `buy.rs`: hold and intent are stored, then the stored bytes are submitted.
 //! - `drive.rs`: every open lease is compared with what its network says, until the network confirms its end.
+//! - `cover.rs`: the hold of a live lease, kept ahead of its bill.
 //! - `sweep.rs`: what the networks list as ours is compared with what is stored.
 //!
 //! A crash anywhere leaves an intent with a label; the next tick looks at the network under that label and goes on.
 
 mod buy;
+mod cover;
 mod drive;
 mod sweep;
 
@@ -39,11 +41,12 @@ impl Reconciler for Leases {
     async fn tick(&self, now: Timestamp) -> Result<Option<Timestamp>, Error> {
         let to_buy = self.0.store.execution_list_unleased(now, Config::BATCH).await?;
         let due = self.0.store.lease_list_due(now, Config::BATCH).await?;
+        let calls = self.0.config.calls.max(1);
         let busy = !to_buy.is_empty() || !due.is_empty();
         let buys = futures::stream::iter(to_buy).map(|x| async move { self.buy(&x, now).await });
-        let bought: Vec<Result<(), Error>> = buys.buffer_unordered(Config::CALLS).collect().await;
+        let bought: Vec<Result<(), Error>> = buys.buffer_unordered(calls).collect().await;
         let drives = futures::stream::iter(due).map(|lease| async move { self.drive(&lease, now).await });
-        let driven: Vec<Result<(), Error>> = drives.buffer_unordered(Config::CALLS).collect().await;
+        let driven: Vec<Result<(), Error>> = drives.buffer_unordered(calls).collect().await;
         if busy {
             self.0.changed();
         }

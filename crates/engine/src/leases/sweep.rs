@@ -92,7 +92,9 @@ impl Sweep {
         let before = now - self.0.config.unnamed_keep;
         for object in self.0.store.object_list_unnamed(before, crate::Config::BATCH).await? {
             let mut tx = self.0.store.begin().await?;
-            tx.object_forget(object.id).await?;
+            if !tx.object_forget_unnamed(object.id).await? {
+                continue;
+            }
             tx.commit().await?;
             self.0.store.objects().remove(object.id).await?;
         }

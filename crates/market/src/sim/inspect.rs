@@ -1,11 +1,26 @@
 //! What a demo or a test may do to a simulated network, and what it may see beside the trait: the truth.
 
-use domain::{Label, ProviderName, Timestamp};
+use domain::{Label, ProviderName, Timestamp, Usd};
 
 use super::lease::{Lease, Phase};
 use super::network::SimNetwork;
 use super::state::StateError;
 use crate::{Error, ErrorKind, Operation};
+
+/// A lease or request as it really is, shown or not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Truth {
+    /// Whose.
+    pub label: Label,
+    /// Whether it has not ended.
+    pub open: bool,
+    /// Whether it is billed now.
+    pub live: bool,
+    /// How often it was really bought.
+    pub purchases: u32,
+    /// What it was billed, or what it would be if it ended now.
+    pub cost: Usd,
+}
 
 impl SimNetwork {
     /// Kills the machine of a live lease's provider for good: its agents die, its offers vanish, and the network bills
@@ -80,5 +95,23 @@ impl SimNetwork {
             _ => None,
         };
         books.all().filter_map(life).collect()
+    }
+
+    /// Every known lease and request, by label.
+    pub async fn truth(&self) -> Vec<Truth> {
+        let now = self.clock.now();
+        let books = self.books.lock().await;
+        let truth = |lease: &Lease| Truth {
+            label: lease.label.clone(),
+            open: lease.is_open(),
+            live: lease.live().is_some(),
+            purchases: lease.purchases,
+            cost: match &lease.phase {
+                Phase::Live(seat) => lease.bill(seat, now, &self.shop.fate(&lease.label)),
+                Phase::Ended { billed, .. } => *billed,
+                _ => Usd::ZERO,
+            },
+        };
+        books.all().map(truth).collect()
     }
 }

@@ -27,6 +27,7 @@ mod state;
 use domain::{Millis, NetworkName, Usd};
 
 pub use habits::Habits;
+pub use inspect::Truth;
 pub use network::SimNetwork;
 pub use state::{StateError, StateFile};
 
