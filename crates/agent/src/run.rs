@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use custody::{InstanceKey, OsEntropy, PublicKey};
-use domain::{FailReason, Interrupted, Probe};
+use domain::{FailReason, Interrupted, Probe, chain};
 use tokio::sync::watch;
 use wire::agent::{
     BootDoc, Bundle, Finish, FinishResult, Heartbeat, Hello, Orders, PROTOCOL, SandboxKind, Welcome,
@@ -175,6 +175,7 @@ impl Agent {
         let bundle = fetch(client, &shared.welcome.bundle, &self.key, &seal_dir).await?;
         let bundle: Bundle =
             serde_json::from_reader(std::io::BufReader::new(bundle)).map_err(std::io::Error::from)?;
+        self.work.furnish(&bundle, self.mode)?;
         let bytes_max = bundle.disk_mib * MIB;
         if let Some(inputs) = &shared.welcome.inputs {
             let mut tar = fetch(client, inputs, &self.key, &seal_dir).await?;
@@ -197,7 +198,7 @@ impl Agent {
     ) -> Result<Verdict, AgentError> {
         let uid = rustix::process::geteuid().is_root().then(|| UID_FIRST + std::process::id() % 1_000_000);
         if let Some(uid) = uid {
-            self.work.give_to(uid)?;
+            self.work.give_to(uid, bundle, self.mode)?;
         }
         for command in bundle.setup.iter().chain([&bundle.run]) {
             let mut running = sandbox::spawn(&self.spec(shared, bundle, command, uid)?)?;
@@ -382,15 +383,4 @@ async fn heartbeats(client: Client, shared: Rc<Shared>) {
             return;
         }
     }
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(next) = cause {
-        text.push_str(": ");
-        text.push_str(&next.to_string());
-        cause = next.source();
-    }
-    text
 }

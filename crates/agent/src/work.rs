@@ -18,18 +18,26 @@ pub(crate) struct Work {
 }
 
 impl Work {
-    /// Makes the folders, empty.
+    /// Makes the agent's own folders, empty.
     pub(crate) fn make(root: PathBuf) -> io::Result<Self> {
         let work = Self { root };
         work.clear();
-        for name in ["workdir", "mounts", "checkpoint", "outputs", "seal", "newroot", "bin", "tmp"] {
-            fs::create_dir_all(work.root.join(name))?;
-        }
+        fs::create_dir_all(work.path("seal"))?;
         // Where the workload sees the host's paths under a user of its own, it has to pass through here.
-        for folder in [work.root.clone(), work.path("bin")] {
-            fs::set_permissions(folder, fs::Permissions::from_mode(0o711))?;
-        }
+        fs::set_permissions(&work.root, fs::Permissions::from_mode(0o711))?;
         Ok(work)
+    }
+
+    /// Makes the folders that this job needs, and no other: an agent that starts often makes many.
+    pub(crate) fn furnish(&self, bundle: &Bundle, mode: Mode) -> io::Result<()> {
+        let fence = if mode == Mode::Namespaces { "newroot" } else { "bin" };
+        for name in jobs_own(bundle, mode).chain([fence]) {
+            fs::create_dir_all(self.path(name))?;
+        }
+        if mode == Mode::Landlock {
+            fs::set_permissions(self.path(fence), fs::Permissions::from_mode(0o711))?;
+        }
+        Ok(())
     }
 
     /// The executable under a path that the workload can reach. It may stand where the job's user may not look, so it
@@ -80,12 +88,21 @@ impl Work {
     }
 
     /// Gives the job's folders to the user it runs as.
-    pub(crate) fn give_to(&self, uid: u32) -> io::Result<()> {
-        for name in ["workdir", "mounts", "checkpoint", "outputs", "tmp"] {
-            give(&self.path(name), uid)?;
-        }
-        Ok(())
+    pub(crate) fn give_to(&self, uid: u32, bundle: &Bundle, mode: Mode) -> io::Result<()> {
+        jobs_own(bundle, mode).try_for_each(|name| give(&self.path(name), uid))
     }
+}
+
+/// The folders that belong to the job's user.
+fn jobs_own(bundle: &Bundle, mode: Mode) -> impl Iterator<Item = &'static str> {
+    let needed = [
+        ("workdir", true),
+        ("mounts", !bundle.mounts.is_empty()),
+        ("checkpoint", bundle.checkpoint_path.is_some()),
+        ("outputs", bundle.outputs_path.is_some()),
+        ("tmp", mode == Mode::Landlock),
+    ];
+    needed.into_iter().filter(|(_, needed)| *needed).map(|(name, _)| name)
 }
 
 fn give(path: &Path, uid: u32) -> io::Result<()> {

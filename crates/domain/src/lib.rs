@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod chain;
 mod clock;
 mod execution;
 mod hardware;
@@ -17,6 +18,7 @@ mod settlement;
 mod spec;
 mod time;
 
+pub use chain::chain;
 pub use clock::{Clock, Entropy};
 pub use execution::{ExecutionEvent, ExecutionState, FailReason, LossReason};
 pub use hardware::{Accelerators, Hardware, HardwareGap, Need, Requirement};

@@ -51,7 +51,7 @@ impl Engine {
             Box::new(placements::Placements(context())),
             Box::new(leases::Leases(context())),
             Box::new(leases::Sweep::new(context())),
-            Box::new(executions::Executions(context())),
+            Box::new(executions::Executions::new(context())),
             Box::new(settlements::Settlements(context())),
         ]
     }

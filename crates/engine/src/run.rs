@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use domain::{Millis, Timestamp};
+use domain::{Millis, Timestamp, chain};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -30,6 +30,8 @@ pub type Shutdown = watch::Receiver<bool>;
 /// a clock that was set back.
 const IDLE_MAX: Duration = Duration::from_secs(5);
 const AFTER_ERROR: Millis = Millis(500);
+/// Changes come in bursts; what comes within this is done in one tick instead of several.
+const GATHER: Duration = Duration::from_millis(2);
 
 impl Engine {
     /// Runs every reconciler until shutdown. A tick under way is finished first.
@@ -64,20 +66,8 @@ async fn drive(engine: Engine, reconciler: Box<dyn Reconciler>, mut shutdown: Sh
         }
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
-            _ = changes.changed() => {}
+            _ = changes.changed() => tokio::time::sleep(GATHER).await,
             _ = shutdown.changed() => {}
         }
     }
-}
-
-/// An error and what caused it, on one line.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(next) = cause {
-        text.push_str(": ");
-        text.push_str(&next.to_string());
-        cause = next.source();
-    }
-    text
 }

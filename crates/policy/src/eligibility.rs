@@ -64,17 +64,8 @@ pub fn refusal_of_assigned(
     region: Option<&Region>,
     assurance: Assurance,
 ) -> Option<Refusal> {
-    refusal_after_assignment(situation, region, assurance)
-        .or_else(|| was_lost(situation, network, provider).then_some(Refusal::ProviderLost))
-}
-
-/// The same without the question whether the provider lost this job before.
-pub fn refusal_after_assignment(
-    situation: &Situation<'_>,
-    region: Option<&Region>,
-    assurance: Assurance,
-) -> Option<Refusal> {
     provider_refusal(situation, region, assurance, false)
+        .or_else(|| was_lost(situation, network, provider).then_some(Refusal::ProviderLost))
 }
 
 fn was_lost(situation: &Situation<'_>, network: &NetworkName, provider: &ProviderName) -> bool {

@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use domain::chain;
 use engine::{AgentRefusal, SubmitError};
 use wire::agent::NEXT_OFFSET_HEADER;
 use wire::rest::ErrorBody;
@@ -144,15 +145,4 @@ impl From<AgentRefusal> for AgentError {
     fn from(refusal: AgentRefusal) -> Self {
         Self(refusal)
     }
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(next) = cause {
-        text.push_str(": ");
-        text.push_str(&next.to_string());
-        cause = next.source();
-    }
-    text
 }

@@ -5,28 +5,47 @@ pub(crate) mod agents;
 mod uploads;
 
 use std::collections::HashSet;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use domain::{ExecutionId, ExecutionState, LeaseState, LossReason, Millis, Timestamp};
-use policy::health::{Health, verdict};
+use domain::{ExecutionId, ExecutionState, LeaseState, LossReason, Millis, Offer, Timestamp};
+use policy::health::{Health, connect_window, verdict};
 use store::ExecutionRow;
+use wire::doc;
 
 use crate::context::Context;
 use crate::leases::lose;
 use crate::{Config, Error, Reconciler};
 
-pub(crate) struct Executions(pub(crate) Arc<Context>);
+pub(crate) struct Executions(Arc<Context>, Mutex<Option<Timestamp>>);
 
 impl Executions {
+    pub(crate) fn new(context: Arc<Context>) -> Self {
+        Self(context, Mutex::new(None))
+    }
+
+    /// When the next look is due, where that is still to come. A change elsewhere is no reason to look earlier, as
+    /// silence only grows with time.
+    fn not_yet(&self, now: Timestamp, every: Millis) -> Option<Timestamp> {
+        let mut next = self.1.lock().unwrap_or_else(PoisonError::into_inner);
+        let to_come = next.filter(|at| *at > now && at.since(now) <= every);
+        if to_come.is_none() {
+            *next = Some(now + every);
+        }
+        to_come
+    }
+
     async fn check(&self, execution: &ExecutionRow, now: Timestamp) -> Result<(), Error> {
         let config = &self.0.config;
         let (interval, misses, reason) = match execution.state {
             ExecutionState::Running => (config.heartbeat, config.heartbeat_misses, LossReason::Silent),
-            _ if self.lease_is_live(execution).await? => {
-                (config.connect_patience, 1, LossReason::NeverConnected)
-            }
-            _ => return Ok(()),
+            _ => match self.live_offer(execution).await? {
+                Some(offer) => {
+                    let window = connect_window(offer.startup, config.connect_patience);
+                    (window, 1, LossReason::NeverConnected)
+                }
+                None => return Ok(()),
+            },
         };
         if verdict(self.silence(execution.id), interval, misses) != Health::Lost {
             return Ok(());
@@ -42,9 +61,11 @@ impl Executions {
         Ok(())
     }
 
-    async fn lease_is_live(&self, execution: &ExecutionRow) -> Result<bool, Error> {
-        let Some(id) = execution.lease else { return Ok(false) };
-        Ok(self.0.store.lease_get(id).await?.is_some_and(|lease| lease.state == LeaseState::Live))
+    /// What was bought for the execution, once it is ours.
+    async fn live_offer(&self, execution: &ExecutionRow) -> Result<Option<Offer>, Error> {
+        let Some(id) = execution.lease else { return Ok(None) };
+        let lease = self.0.store.lease_get(id).await?.filter(|lease| lease.state == LeaseState::Live);
+        Ok(lease.map(|lease| doc::offer_from_text(&lease.offer)).transpose()?)
     }
 
     /// Listened time since the agent was heard. Who is watched for the first time, or after a gap, gets a full window.
@@ -66,6 +87,10 @@ impl Reconciler for Executions {
     }
 
     async fn tick(&self, now: Timestamp) -> Result<Option<Timestamp>, Error> {
+        let every = Millis((self.0.config.heartbeat.0 / 3).max(1));
+        if let Some(at) = self.not_yet(now, every) {
+            return Ok(Some(at));
+        }
         self.0.watch().listening.tick(now);
         let open = self.0.store.execution_list_open(Config::WATCHED_MAX).await?;
         for execution in &open {
@@ -73,7 +98,6 @@ impl Reconciler for Executions {
         }
         let ids: HashSet<ExecutionId> = open.iter().map(|x| x.id).collect();
         self.0.watch().heard.retain(|id, _| ids.contains(id));
-        let every = Millis((self.0.config.heartbeat.0 / 3).max(1));
         Ok((!open.is_empty()).then_some(now + every))
     }
 }

@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 use super::Leases;
 use crate::Error;
 use crate::context::Context;
-use crate::run::chain;
+use domain::chain;
 
 /// An auction may ask for at most this much more than the indicative price, in hundredths of a percent.
 const CEILING_BASIS_POINTS: u32 = 12_500;

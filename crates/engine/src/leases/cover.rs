@@ -9,7 +9,7 @@ use wire::doc;
 use super::Leases;
 use crate::Error;
 use crate::jobs::end;
-use crate::run::chain;
+use domain::chain;
 
 impl Leases {
     /// Keeps the hold ahead of the bill.

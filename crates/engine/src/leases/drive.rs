@@ -13,7 +13,7 @@ use super::Leases;
 use crate::Error;
 use crate::context::Context;
 use crate::jobs::release;
-use crate::run::chain;
+use domain::chain;
 
 /// What the network said of a live lease.
 struct Assigned {
@@ -220,9 +220,10 @@ impl Leases {
             let history = self.0.history(&job).await?;
             let situation = self.0.situation(&job, &spec, &history, PlacementCause::First, now).await?;
             let region = assigned.region.as_ref();
-            if let Some(refusal) =
-                eligibility::refusal_after_assignment(&situation, region, assigned.assurance)
-            {
+            let Assigned { provider, assurance, .. } = &assigned;
+            let refusal =
+                eligibility::refusal_of_assigned(&situation, &lease.network, provider, region, *assurance);
+            if let Some(refusal) = refusal {
                 tracing::info!(lease = %lease.id, provider = %assigned.provider, %refusal, "the assigned provider is refused");
                 return self
                     .event(lease, LeaseEvent::Release(EndReason::Ineligible), Millis::ZERO, now)

@@ -5,8 +5,8 @@ use domain::{Label, NetworkName, Timestamp};
 use market::{Listed, Network};
 
 use super::Sweep;
-use crate::run::chain;
 use crate::{Error, Reconciler};
+use domain::chain;
 
 impl Sweep {
     async fn sweep(&self, network: &dyn Network, now: Timestamp) -> Result<(), Error> {

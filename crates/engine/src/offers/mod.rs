@@ -10,8 +10,8 @@ use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 
 use crate::context::Context;
-use crate::run::chain;
 use crate::{Error, Reconciler};
+use domain::chain;
 
 /// The latest offers of every network.
 #[derive(Default)]

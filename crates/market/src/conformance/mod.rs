@@ -95,7 +95,7 @@ type Case = Result<(), Stop>;
 
 impl From<Error> for Stop {
     fn from(error: Error) -> Self {
-        Self::Fail(crate::error::chain(&error))
+        Self::Fail(domain::chain(&error))
     }
 }
 

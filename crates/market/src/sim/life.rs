@@ -78,7 +78,7 @@ impl SimNetwork {
         match started {
             Ok(Some(machine)) => seat.machine = Some(machine),
             failed => {
-                let error = failed.err().map(|e| crate::error::chain(&e));
+                let error = failed.err().map(|e| domain::chain(&e));
                 tracing::warn!(label = %lease.label, error, "an agent could not be started");
                 lease.phase = Phase::Ended { at: now, billed: Usd::ZERO, seat: Some(seat.clone()) };
             }
@@ -91,7 +91,7 @@ impl SimNetwork {
     /// The provider is lost, and its agent with it; the lease goes on being billed.
     pub(super) async fn lose(&self, lease: &mut Lease, mut seat: Seat, at: Timestamp) {
         if let Err(error) = self.kill(&lease.label, seat.machine).await {
-            tracing::warn!(label = %lease.label, error = crate::error::chain(&error), "a lost agent could not be ended");
+            tracing::warn!(label = %lease.label, error = domain::chain(&error), "a lost agent could not be ended");
         }
         seat.lost_at = Some(at);
         lease.phase = Phase::Live(seat);
@@ -108,7 +108,7 @@ impl SimNetwork {
         now: Timestamp,
     ) -> Result<Result<(), MachineError>, StateError> {
         if let Err(error) = self.kill(&lease.label, seat.machine).await {
-            tracing::warn!(label = %lease.label, error = crate::error::chain(&error), "an agent could not be ended");
+            tracing::warn!(label = %lease.label, error = domain::chain(&error), "an agent could not be ended");
             lease.due = Some(now + KILL_AGAIN);
             books.put(lease)?;
             return Ok(Err(error));

@@ -4,7 +4,7 @@ use domain::{
     Accelerators, Assurance, Firmness, JobSpec, Level, Millis, Need, NetworkName, Offer, OfferRef,
     ProviderName, Refusal, Region, Requirement, Timestamp,
 };
-use waag_policy::eligibility::{refusal, refusal_after_assignment, refusal_of_assigned};
+use waag_policy::eligibility::{refusal, refusal_of_assigned};
 use waag_policy::placement::Situation;
 
 use crate::support::{MINUTE, NOW, SECOND, first, hourly, offer, only, queue, spec, usd};
@@ -237,9 +237,6 @@ fn an_assigned_provider_meets_every_rule_about_providers() {
     assert_eq!(assigned("sim-queue", "acme", eu(), Assurance::Claimed), Some(Refusal::Assurance));
     assert_eq!(assigned("sim-queue", "other", None, Assurance::Audited), Some(Refusal::Region));
     assert_eq!(assigned("sim-queue", "acme", Some(region("US")), Assurance::Claimed), Some(Refusal::Region));
-    assert_eq!(refusal_after_assignment(&situation, eu().as_ref(), Assurance::Audited), None);
-    let unknown = refusal_after_assignment(&situation, None, Assurance::Audited);
-    assert_eq!(unknown, Some(Refusal::Region));
 }
 
 #[test]

@@ -20,7 +20,7 @@ use crate::settings::Settings;
 
 /// Submissions under way at a time.
 const SUBMITTERS: usize = 32;
-const LOOK_EVERY: Duration = Duration::from_millis(2);
+const LOOK_EVERY: Duration = Duration::from_millis(5);
 const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Runs `jobs` jobs and says how many were settled a second.

@@ -15,6 +15,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use serde::Serialize;
+use tracing_subscriber::EnvFilter;
 
 use crate::args::Bench;
 use crate::failure::Done;
@@ -42,6 +43,9 @@ struct Report {
 }
 
 pub(crate) async fn run(bench: &Bench, out: &Out) -> Done {
+    if let Ok(filter) = EnvFilter::try_from_env("WAAG_LOG") {
+        tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(filter).init();
+    }
     let folder = tempfile::tempdir_in(make_parent()?).context("make a folder for the measurement")?;
     let (mut control, mut sandboxed, mut syncs, mut starts) =
         (Vec::new(), Vec::new(), Vec::new(), Vec::new());
