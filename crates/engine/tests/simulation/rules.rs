@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
-use domain::{ExecutionId, JobId, Label, Usd};
+use domain::{ExecutionId, ExecutionState, JobId, Label, Usd};
 use market::MemoryMachine;
 use market::sim::Truth;
 use store::{JobRow, LeaseRow, Store};
@@ -151,6 +151,7 @@ impl Scene<'_> {
         if settlements.iter().map(|s| s.paid).sum::<Usd>() != hold.posted {
             return Err(format!("job {}: what was settled is not what was posted", job.id));
         }
+        self.no_provider_twice(job, &leases).await?;
         let alive: BTreeSet<Label> = self.machine.alive().into_iter().map(|(label, _)| label).collect();
         for lease in &leases {
             let label = Label::of(lease.id);
@@ -164,6 +165,25 @@ impl Scene<'_> {
                     "{label} was billed {cost}, but {:?} is recorded: {:?}",
                     lease.billed, lease.state
                 ));
+            }
+        }
+        Ok(())
+    }
+
+    /// No agent was admitted on a provider that had lost the job before.
+    async fn no_provider_twice(&self, job: &JobRow, leases: &[LeaseRow]) -> Result<(), Violation> {
+        let mut lost = BTreeSet::new();
+        for execution in self.store.execution_list(job.id).await.unwrap() {
+            let lease = leases.iter().find(|lease| Some(lease.id) == execution.lease);
+            let Some((lease, provider)) = lease.and_then(|l| Some((l, l.provider.clone()?))) else {
+                continue;
+            };
+            let place = (lease.network.clone(), provider);
+            if execution.connected_at.is_some() && lost.contains(&place) {
+                return Err(format!("job {} went back to {place:?}, which had lost it", job.id));
+            }
+            if matches!(execution.state, ExecutionState::Lost(_)) {
+                lost.insert(place);
             }
         }
         Ok(())
