@@ -12,7 +12,7 @@ use store::{ExecutionRow, JobRow, LeaseRow};
 use wire::doc;
 use wire::rest::{
     AccountDoc, AlertDoc, ExecutionDoc, ExplainDoc, HealthDoc, JobDoc, LogDoc, OfferDoc, OffersDoc,
-    PlacementDoc, SettlementDoc,
+    PlacementDoc, RefusedDoc, SettlementDoc,
 };
 
 use crate::context::Context;
@@ -220,9 +220,19 @@ impl Engine {
         Ok(ExplainDoc {
             job: id,
             placements,
+            refused_now: self.refused_now(&spec),
             if_lost: self.if_lost(&job, &spec).await?,
             cautions: cautions(&spec),
         })
+    }
+
+    fn refused_now(&self, spec: &JobSpec) -> Vec<RefusedDoc> {
+        let offers = self.offers_ranked(spec).offers.into_iter();
+        offers
+            .filter_map(|offer| {
+                Some(RefusedDoc { code: offer.refused?, network: offer.network, reference: offer.reference })
+            })
+            .collect()
     }
 
     async fn if_lost(&self, job: &JobRow, spec: &JobSpec) -> Result<String, Error> {

@@ -239,10 +239,23 @@ pub struct ExplainDoc {
     pub job: JobId,
     /// Plans, oldest first, as text.
     pub placements: Vec<PlacementDoc>,
+    /// Offers that the job could not take now, each with the first rule it breaks. Plans keep only the counts.
+    pub refused_now: Vec<RefusedDoc>,
     /// What happens if the provider is lost now.
     pub if_lost: String,
     /// What remains unprotected or unproven.
     pub cautions: Vec<String>,
+}
+
+/// An offer that a job could not take.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RefusedDoc {
+    /// Network.
+    pub network: String,
+    /// The network's own reference.
+    pub reference: String,
+    /// The rule it breaks.
+    pub code: String,
 }
 
 /// A plan.

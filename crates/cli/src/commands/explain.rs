@@ -1,7 +1,10 @@
 //! `waag explain`.
 
+use wire::rest::ExplainDoc;
+
 use super::Session;
 use crate::failure::Done;
+use crate::show::table::{Side, Table};
 use crate::show::text::clean;
 
 pub(crate) async fn run(session: &Session<'_>, job: &str) -> Done {
@@ -15,6 +18,11 @@ pub(crate) async fn run(session: &Session<'_>, job: &str) -> Done {
         if doc.placements.is_empty() {
             text.push_str("no placement yet\n\n");
         }
+        if !doc.refused_now.is_empty() {
+            text.push_str("refused now\n");
+            text.push_str(&refused(&doc));
+            text.push_str("\n\n");
+        }
         text.push_str(&format!("if its provider is lost: {}\n", clean(&doc.if_lost)));
         for caution in &doc.cautions {
             text.push_str(&format!("caution: {caution}\n"));
@@ -22,4 +30,12 @@ pub(crate) async fn run(session: &Session<'_>, job: &str) -> Done {
         text
     });
     Ok(())
+}
+
+fn refused(doc: &ExplainDoc) -> String {
+    let mut table = Table::new(&[("network", Side::Left), ("offer", Side::Left), ("rule", Side::Left)]);
+    for one in &doc.refused_now {
+        table.row([clean(&one.network), clean(&one.reference), one.code.clone()]);
+    }
+    table.text()
 }

@@ -72,6 +72,8 @@ impl Settings {
                     .next(format!("mend it in {origin}; `waag config show` lists every setting"))
             })?;
         }
+        // Agents and clients have working folders of their own.
+        settings.data = std::path::absolute(&settings.data).unwrap_or(settings.data);
         Ok(settings)
     }
 }

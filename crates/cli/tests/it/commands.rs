@@ -97,6 +97,8 @@ fn job_is_explained_listed_and_removed() {
     let explained = world.json(&["explain", "hello"]);
     let plan = explained["placements"][0]["text"].as_str().unwrap();
     assert!(plan.contains("admissible") && plan.contains("total $"), "{plan}");
+    let refused = explained["refused_now"].as_array().unwrap();
+    assert!(refused.iter().any(|one| one["code"] == "price_unknown"), "{refused:?}");
     assert!(!explained["cautions"].as_array().unwrap().is_empty());
     assert_eq!(world.json(&["jobs"])["jobs"][0]["id"], id);
     let (code, error) = failed(&world.waag(&["jobs", "rm", id, "--json"]));
