@@ -131,7 +131,9 @@ fn parent_and_state(pid: Pid) -> Option<(Pid, State)> {
     let (_, rest) = stat.rsplit_once(')')?;
     let mut fields = rest.split_whitespace();
     let state = match fields.next()? {
-        "T" | "Z" | "X" => State::Stopped,
+        // One that waits in the kernel, for instance for a child that was stopped before it could become another program,
+        // may never get to a stop, and does nothing until it is killed or let go.
+        "T" | "D" | "Z" | "X" => State::Stopped,
         _ => State::Runs,
     };
     Some((Pid::from_raw(fields.next()?.parse().ok()?)?, state))

@@ -30,6 +30,7 @@ pub(crate) fn attempt(args: &[String]) -> ExitCode {
         "fork" => Ok(fork_all(arg(1).parse().unwrap())),
         "calls" => Ok(calls(arg(1) == "weaker")),
         "nested" => Ok(nested()),
+        "stop-a-start" => stop_a_start(),
         other => panic!("no attempt is called {other}"),
     };
     match tried {
@@ -63,6 +64,22 @@ fn fork_all(most: usize) -> String {
         }
     }
     "all".to_owned()
+}
+
+/// Waits in the kernel, as every program that starts another does, for a child that is stopped before it has become
+/// the other program.
+#[expect(unsafe_code, reason = "no wrapper asks for a parent that waits")]
+fn stop_a_start() -> io::Result<String> {
+    // Nothing can be said once it waits.
+    println!("waiting");
+    // SAFETY: memory is not shared, so the child has a copy of everything, as after fork(2) in a process of one thread.
+    let child = unsafe { libc::syscall(libc::SYS_clone, libc::CLONE_VFORK | libc::SIGCHLD, 0, 0, 0, 0) };
+    match child {
+        0 => rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP)?,
+        -1 => return Err(io::Error::last_os_error()),
+        _ => {}
+    }
+    Ok("the child was let go".to_owned())
 }
 
 #[expect(

@@ -19,6 +19,10 @@ pub(crate) const CASES: &[Case] = &[
     ("nothing_is_left_when_the_workload_ends", nothing_is_left_when_the_workload_ends),
     ("nothing_is_left_when_it_is_killed", nothing_is_left_when_it_is_killed),
     ("nothing_is_left_when_it_is_dropped", nothing_is_left_when_it_is_dropped),
+    (
+        "a_program_stopped_while_it_starts_another_holds_nobody_up",
+        a_program_stopped_while_it_starts_another_holds_nobody_up,
+    ),
     ("the_job_dies_with_its_agent", the_job_dies_with_its_agent),
     ("a_job_that_cannot_be_fenced_is_not_started", a_job_that_cannot_be_fenced_is_not_started),
     ("this_machine_is_described_with_advice", this_machine_is_described_with_advice),
@@ -88,6 +92,34 @@ fn nothing_is_left_when_it_is_killed(f: &Fixture) {
     });
     assert_eq!(processes_with(&mark), []);
     no_group_is_left();
+}
+
+fn a_program_stopped_while_it_starts_another_holds_nobody_up(f: &Fixture) {
+    let mark = unique();
+    let spec = f.spec(&format!("$WAAG attempt stop-a-start {mark} & sleep {mark}"));
+    block_on(async {
+        let mut running = spawn(&spec).unwrap();
+        let (mut out, _err) = running.output();
+        out.as_mut().unwrap().read_u8().await.unwrap();
+        wait_for_state(&mark, 'D');
+        running.kill();
+        assert_eq!(running.wait().await.unwrap(), Exit::Signal(9));
+    });
+    assert_eq!(processes_with(&mark), []);
+    no_group_is_left();
+}
+
+/// Waits until one of the processes with a word in its command line is in a state of proc(5).
+fn wait_for_state(mark: &str, state: char) {
+    let is = |pid: &rustix::process::Pid| {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).unwrap_or_default();
+        stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with(state))
+    };
+    let began = Instant::now();
+    while !processes_with(mark).iter().any(is) {
+        assert!(began.elapsed().as_secs() < 10, "no process with {mark} came into state {state}");
+        std::thread::yield_now();
+    }
 }
 
 fn nothing_is_left_when_it_is_dropped(f: &Fixture) {

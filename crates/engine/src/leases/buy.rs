@@ -3,7 +3,7 @@
 use custody::{Secret, open_bytes, seal_bytes, token_hash};
 use domain::{
     EndReason, Firmness, HoldId, Label, LeaseEvent, LeaseId, LeaseState, Millis, Offer, Timestamp, Usd,
-    UsdPerHour,
+    UsdPerHour, chain,
 };
 use market::{Boot, ErrorKind, Intent, Network, RetryStatus, Terms};
 use store::{ExecutionChange, ExecutionRow, JobRow, LeaseChange, LeaseRow};
@@ -14,7 +14,6 @@ use zeroize::Zeroizing;
 use super::Leases;
 use crate::Error;
 use crate::context::Context;
-use domain::chain;
 
 /// An auction may ask for at most this much more than the indicative price, in hundredths of a percent.
 const CEILING_BASIS_POINTS: u32 = 12_500;

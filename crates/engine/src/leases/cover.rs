@@ -1,6 +1,6 @@
 //! The hold of a live lease, kept ahead of its bill for as long as its job can pay.
 
-use domain::{Label, Outcome, Timestamp, Usd};
+use domain::{Label, Outcome, Timestamp, Usd, chain};
 use market::Network;
 use policy::budget::{Cover, LeaseMoney, cover};
 use store::{ExecutionChange, LeaseRow};
@@ -9,7 +9,6 @@ use wire::doc;
 use super::Leases;
 use crate::Error;
 use crate::jobs::end;
-use domain::chain;
 
 impl Leases {
     /// Keeps the hold ahead of the bill.

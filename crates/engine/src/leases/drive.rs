@@ -2,7 +2,7 @@
 
 use domain::{
     Assurance, EndReason, ExecutionEvent, ExecutionState, JobEvent, Label, LeaseEvent, LeaseState,
-    LossReason, Millis, Offer, PlacementCause, PlacementId, ProviderName, Region, Timestamp, Usd,
+    LossReason, Millis, Offer, PlacementCause, PlacementId, ProviderName, Region, Timestamp, Usd, chain,
 };
 use market::{Boot, Network, Observation, Terms};
 use policy::{eligibility, failover, placement};
@@ -13,7 +13,6 @@ use super::Leases;
 use crate::Error;
 use crate::context::Context;
 use crate::jobs::release;
-use domain::chain;
 
 /// What the network said of a live lease.
 struct Assigned {

@@ -1,12 +1,11 @@
 //! What the networks list as ours, against what is stored: an orphan is closed, with an alert.
 
 use async_trait::async_trait;
-use domain::{Label, NetworkName, Timestamp};
+use domain::{Label, NetworkName, Timestamp, chain};
 use market::{Listed, Network};
 
 use super::Sweep;
 use crate::{Error, Reconciler};
-use domain::chain;
 
 impl Sweep {
     async fn sweep(&self, network: &dyn Network, now: Timestamp) -> Result<(), Error> {

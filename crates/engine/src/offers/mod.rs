@@ -5,13 +5,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use domain::{NetworkName, Offer, Timestamp};
+use domain::{NetworkName, Offer, Timestamp, chain};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 
 use crate::context::Context;
 use crate::{Error, Reconciler};
-use domain::chain;
 
 /// The latest offers of every network.
 #[derive(Default)]
