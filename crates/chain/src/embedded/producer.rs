@@ -8,9 +8,12 @@ use super::core::Core;
 
 /// Time between empty blocks.
 const BLOCK_INTERVAL: Duration = Duration::from_secs(1);
-/// How long a block waits for as many transactions as the block before it had. Senders that wait for one block send their
-/// next transactions together; without this pause the first of them would get a block, and a write to disk, of its own.
-const GATHER_MAX: Duration = Duration::from_millis(2);
+/// Senders that wait for one block send their next transactions together; without a pause the first of them would get a
+/// block, and a write to disk, of its own. So a block waits for as many transactions as the block before it had, as long
+/// as they keep coming: no longer than this for the next one,
+const GATHER_PAUSE: Duration = Duration::from_millis(2);
+/// and no longer than this in all.
+const GATHER_MAX: Duration = Duration::from_millis(40);
 /// More transactions than this are never waited for.
 const GATHER_TXS_MAX: usize = 64;
 
@@ -53,7 +56,8 @@ fn run(core: &Core) {
 /// Waits until there is a reason for a block.
 fn wait(core: &Core, last_block: Instant) -> Work {
     let mut queue = core.queue();
-    let mut gathering: Option<Instant> = None;
+    // Since when it gathers, how many there were when it last looked, and when it gives up waiting for more.
+    let mut gathering: Option<(Instant, usize, Instant)> = None;
     loop {
         if queue.stop {
             return Work::Stop;
@@ -61,10 +65,15 @@ fn wait(core: &Core, last_block: Instant) -> Work {
         let now = Instant::now();
         let mut wake: Option<Instant> = None;
         if !queue.paused && queue.pool.fresh > 0 {
-            let until = *gathering.get_or_insert(now + GATHER_MAX);
-            if queue.pool.fresh >= queue.wanted || now >= until {
+            let fresh = queue.pool.fresh;
+            let (since, seen, mut until) = gathering.unwrap_or((now, 0, now));
+            if fresh > seen {
+                until = (now + GATHER_PAUSE).min(since + GATHER_MAX);
+            }
+            if fresh >= queue.wanted || now >= until {
                 return Work::Transactions;
             }
+            gathering = Some((since, fresh.max(seen), until));
             wake = Some(until);
         }
         if !queue.paused && (queue.askers > 0 || queue.stuck) {

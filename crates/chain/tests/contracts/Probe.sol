@@ -4,12 +4,14 @@ pragma solidity 0.8.37;
 /// A contract that does one of everything that a chain must agree on: state, events, every way to fail, block values.
 contract Probe {
     error TooLarge(uint256 given, uint256 max);
+    error Again();
 
     event Counted(address indexed by, uint256 indexed step, uint256 value);
     event Noted(bytes32 indexed topic, bytes data);
 
     uint256 public value;
     mapping(address => uint256) public steps;
+    bool public done;
 
     constructor(uint256 start) payable {
         value = start;
@@ -27,6 +29,11 @@ contract Probe {
 
     function note(bytes32 topic, bytes calldata data, uint256 times) external {
         for (uint256 i = 0; i < times; ++i) emit Noted(topic, data);
+    }
+
+    function once() external {
+        if (done) revert Again();
+        done = true;
     }
 
     function forget() external {

@@ -35,6 +35,7 @@ sol! {
         function steps(address who) external view returns (uint256);
         function add(uint256 step) external returns (uint256);
         function note(bytes32 topic, bytes data, uint256 times) external;
+        function once() external;
         function forget() external;
         function failWithReason() external pure;
         function failWithPanic(uint256 by) external pure returns (uint256);
@@ -57,7 +58,6 @@ impl SetClock {
         Arc::new(Self(AtomicI64::new(seconds * 1000)))
     }
 
-    #[expect(dead_code, reason = "the next tests move time")]
     pub(crate) fn advance(&self, seconds: i64) {
         self.0.fetch_add(seconds * 1000, Ordering::SeqCst);
     }
@@ -118,10 +118,10 @@ impl Anvil {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let address = lines
-            .map_while(Result::ok)
-            .find_map(|line| line.strip_prefix("Listening on ").map(str::to_owned));
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+        let address = lines.find_map(|line| line.strip_prefix("Listening on ").map(str::to_owned));
+        // Its log has to go somewhere, or it stops when the pipe is full.
+        std::thread::spawn(move || lines.for_each(drop));
         let url = format!("http://{}", address.expect("anvil says where it listens"));
         Self { child, url }
     }
