@@ -21,6 +21,7 @@ const HELP: &str = "\
 Usage: cargo xtask COMMAND
 
   test               everything a change must pass; CI runs this
+  tools              bring the programs that tests need into target/tools
   layers             dependencies between crates against xtask/layers.toml
   tidy               sizes, text hygiene, crate READMEs, SQL only in store, no orphans
   openapi [--check]  write docs/openapi.json, or only compare it
@@ -43,6 +44,7 @@ fn dispatch(args: &[&str]) -> Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("xtask lies in the workspace root")?;
     match args {
         ["test"] => test::run(root),
+        ["tools"] => tools::ensure(root),
         ["layers"] => layers::run(root),
         ["tidy"] => tidy::run(root),
         ["openapi"] => openapi::write(root),

@@ -40,7 +40,7 @@ const STEPS: &[Step] = &[
 ];
 
 pub(crate) fn run(root: &Path) -> Result<()> {
-    crate::tools::ensure()?;
+    crate::tools::ensure(root)?;
     run_steps(root, STEPS)
 }
 

@@ -15,11 +15,52 @@ pub(crate) struct Program {
     package: &'static str,
 }
 
-const NEEDED: &[Program] =
-    &[Program { name: "git", package: "git" }, Program { name: "script", package: "bsdutils" }];
+const NEEDED: &[Program] = &[
+    Program { name: "git", package: "git" },
+    Program { name: "script", package: "bsdutils" },
+    Program { name: "npm", package: "npm" },
+];
+
+/// Programs that npm brings, in the versions of `xtask/npm/package.json`. Tests find them under [`NPM_FOLDER`].
+const NPM_PROGRAMS: &[(&str, &str)] = &[("@foundry-rs/anvil", "1.7.1"), ("@foundry-rs/cast", "1.7.1")];
+const NPM_FOLDER: &str = "target/tools";
 
 /// Makes sure that every needed program is there.
-pub(crate) fn ensure() -> Result<()> {
+pub(crate) fn ensure(root: &Path) -> Result<()> {
+    ensure_system()?;
+    ensure_npm(root)
+}
+
+fn ensure_npm(root: &Path) -> Result<()> {
+    let folder = root.join(NPM_FOLDER);
+    if NPM_PROGRAMS.iter().all(|(name, version)| installed_version(&folder, name).as_deref() == Some(version))
+    {
+        return Ok(());
+    }
+    std::fs::create_dir_all(&folder).with_context(|| format!("make {NPM_FOLDER}"))?;
+    for file in ["package.json", "package-lock.json"] {
+        std::fs::copy(root.join("xtask/npm").join(file), folder.join(file))
+            .with_context(|| format!("copy xtask/npm/{file}"))?;
+    }
+    // The packages hold the programs as they are; their install scripts would only move them.
+    let line = "npm ci --ignore-scripts --no-audit --no-fund";
+    println!("tools: {line} (in {NPM_FOLDER})");
+    let installed =
+        Command::new("sh").args(["-c", line]).current_dir(&folder).status().context("start sh")?;
+    if !installed.success() {
+        bail!("installing failed with {installed}; the line was: {line} (in {NPM_FOLDER})");
+    }
+    Ok(())
+}
+
+/// The version of an npm package that lies in the folder.
+fn installed_version(folder: &Path, package: &str) -> Option<String> {
+    let manifest = folder.join("node_modules").join(package).join("package.json");
+    let manifest: serde_json::Value = serde_json::from_slice(&std::fs::read(manifest).ok()?).ok()?;
+    manifest.get("version")?.as_str().map(str::to_owned)
+}
+
+fn ensure_system() -> Result<()> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let missing = missing(NEEDED, &path);
     if missing.is_empty() {
@@ -67,6 +108,16 @@ mod tests {
             install_line(&missing),
             "apt-get update && apt-get install --yes --no-install-recommends nsp"
         );
+    }
+
+    #[test]
+    fn npm_programs_have_the_versions_of_the_manifest() {
+        let manifest: serde_json::Value = serde_json::from_str(include_str!("../npm/package.json")).unwrap();
+        let wanted = manifest["dependencies"].as_object().unwrap();
+        let named: Vec<(&str, &str)> =
+            wanted.iter().map(|(name, version)| (name.as_str(), version.as_str().unwrap())).collect();
+        assert_eq!(named, NPM_PROGRAMS);
+        assert!(!include_str!("../npm/package-lock.json").contains("://"), "the lock file names no host");
     }
 
     #[test]

@@ -62,12 +62,7 @@ impl Keystore {
     /// # Errors
     /// `Open` when others can read it, `Malformed` when a file does not hold its key; that file is never changed.
     pub fn open(folder: &Path, entropy: &dyn Entropy) -> Result<Self, KeystoreError> {
-        let failed = |source| KeystoreError::File { path: folder.to_owned(), source };
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
-        let mode = fs::metadata(folder).map_err(failed)?.permissions().mode();
-        if mode & 0o077 != 0 {
-            return Err(KeystoreError::Open { path: folder.to_owned(), mode: "700" });
-        }
+        folder_open(folder)?;
         let random = || {
             let mut bytes = Zeroizing::new(vec![0u8; 32]);
             entropy.fill(&mut bytes);
@@ -148,9 +143,20 @@ fn identity(folder: &Path) -> Result<ServerIdentity, KeystoreError> {
     Ok(identity)
 }
 
+/// Makes the folder of a keystore where it is missing, and refuses one that others can read.
+pub(crate) fn folder_open(folder: &Path) -> Result<(), KeystoreError> {
+    let failed = |source| KeystoreError::File { path: folder.to_owned(), source };
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
+    let mode = fs::metadata(folder).map_err(failed)?.permissions().mode();
+    if mode & 0o077 != 0 {
+        return Err(KeystoreError::Open { path: folder.to_owned(), mode: "700" });
+    }
+    Ok(())
+}
+
 /// Reads a key file, or makes it: written under another name, flushed, then linked into place, so that it is there
 /// whole or not at all and an existing key is never overwritten.
-fn key_file(
+pub(crate) fn key_file(
     folder: &Path,
     name: &str,
     make: impl FnOnce() -> Result<Zeroizing<Vec<u8>>, KeystoreError>,

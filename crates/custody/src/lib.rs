@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod entropy;
+mod evm;
 mod keystore;
 mod seal;
 mod secret;
@@ -9,6 +10,7 @@ mod tls;
 mod wrap;
 
 pub use entropy::OsEntropy;
+pub use evm::EvmSigner;
 pub use keystore::{Keystore, KeystoreError};
 pub use seal::{DataKey, SealError, Sealed, open, open_bytes, seal, seal_bytes, sealed_len};
 pub use secret::{Digest, Secret, digest, token_hash};
