@@ -64,7 +64,10 @@ abstract contract Accounts is ReentrancyGuardTransient, IAccounts {
     /// @inheritdoc IAccounts
     function withdraw(uint64 amount, address to) external nonReentrant {
         if (amount == 0 || to == address(0)) revert ErrorsLib.ZeroValue();
-        _accounts[msg.sender] = _debited(msg.sender, amount).pack();
+        uint256 word = _accounts[msg.sender];
+        uint64 balance = word.balance();
+        if (balance < amount) revert ErrorsLib.InsufficientBalance(msg.sender, balance, amount);
+        _accounts[msg.sender] = word - amount;
         emit EventsLib.Withdrawn(msg.sender, to, amount);
         _token.safeTransfer(to, amount);
     }
@@ -74,7 +77,9 @@ abstract contract Accounts is ReentrancyGuardTransient, IAccounts {
     /// @inheritdoc IAccounts
     function stake(uint64 amount) external {
         if (amount == 0) revert ErrorsLib.ZeroValue();
-        Account memory owned = _debited(msg.sender, amount);
+        Account memory owned = _accounts[msg.sender].toAccount();
+        if (owned.balance < amount) revert ErrorsLib.InsufficientBalance(msg.sender, owned.balance, amount);
+        owned.balance -= amount;
         owned.stake += amount;
         _accounts[msg.sender] = owned.pack();
         emit EventsLib.Staked(msg.sender, amount);
@@ -182,13 +187,6 @@ abstract contract Accounts is ReentrancyGuardTransient, IAccounts {
         if (amount == 0) revert ErrorsLib.ZeroValue();
         _pull(msg.sender, amount);
         _credit(msg.sender, amount);
-    }
-
-    /// @dev The account of `owner` without `amount`; the caller stores it.
-    function _debited(address owner, uint64 amount) private view returns (Account memory owned) {
-        owned = _accounts[owner].toAccount();
-        if (owned.balance < amount) revert ErrorsLib.InsufficientBalance(owner, owned.balance, amount);
-        owned.balance -= amount;
     }
 
     /// @dev The last effect of its callers. Guarded together with `withdraw`, so that nothing else moves the market's tokens

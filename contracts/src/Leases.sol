@@ -112,7 +112,7 @@ abstract contract Leases is Offers, EIP712, Pausable, ILeases {
         found.deadline = found.startedAt + found.span + commitWindow;
         _leases[id] = found.pack();
         _take(order.offer, order.units, found.span);
-        uint64 reserved = _reserved(found);
+        uint64 reserved = _backing(found);
         _reserve(provider, reserved);
         emit EventsLib.LeaseAccepted(id, reserved);
     }
@@ -126,14 +126,14 @@ abstract contract Leases is Offers, EIP712, Pausable, ILeases {
         uint256 span = uint256(found.span) + extra;
         if (span > SPAN_MAX) revert ErrorsLib.TooLong(span, SPAN_MAX);
         uint64 paid = _escrow(found);
-        uint64 reserved = _reserved(found);
+        uint64 reserved = _backing(found);
 
         found.span = uint32(span);
         found.deadline += extra;
         _leases[id] = found.pack();
         _requireOver(_availableOffer(order.offer), found.startedAt, found.span);
         paid = _escrow(found) - paid;
-        reserved = _reserved(found) - reserved;
+        reserved = _backing(found) - reserved;
         _reserve(order.offer.provider(), reserved);
         emit EventsLib.LeaseExtended(id, found.span, paid, reserved);
         _draw(order.consumer, paid);
@@ -220,7 +220,7 @@ abstract contract Leases is Offers, EIP712, Pausable, ILeases {
     function slash(Order calldata order, Penalty calldata penalty) external {
         (bytes32 id, Lease memory found) = _findCommitted(order);
         if (msg.sender != verifier()) revert ErrorsLib.Unauthorized(msg.sender);
-        uint64 reserved = _reserved(found);
+        uint64 reserved = _backing(found);
         if (penalty.amount == 0 || penalty.challenger == address(0)) revert ErrorsLib.ZeroValue();
         if (penalty.amount > reserved) revert ErrorsLib.PenaltyTooHigh(penalty.amount, reserved);
         uint256 shares = uint256(penalty.toConsumer) + penalty.toChallenger;
@@ -341,7 +341,7 @@ abstract contract Leases is Offers, EIP712, Pausable, ILeases {
     }
 
     function _settle(bytes32 id, Order calldata order, Lease memory found, Cause cause) private {
-        uint64 paid = _escrow(found);
+        uint64 paid = ChargeLib.charge(found.rate, found.used);
         _close(id, order, found, State.Settled, 0, paid);
         emit EventsLib.LeaseSettled(id, paid, cause);
     }
@@ -357,11 +357,10 @@ abstract contract Leases is Offers, EIP712, Pausable, ILeases {
     function _close(bytes32 id, Order calldata order, Lease memory found, State state, uint64 slashed, uint64 paid)
         private
     {
-        uint64 reserved = _reserved(found);
         found.state = state;
         _leases[id] = found.pack();
         _giveBack(order.offer, order.units);
-        _release(order.offer.provider(), reserved, slashed, paid);
+        _release(order.offer.provider(), _backing(found), slashed, paid);
     }
 
     /// @dev Fixes the seconds to pay for, unless they are, and returns what the consumer gets back of the escrow. Changes
@@ -435,6 +434,10 @@ abstract contract Leases is Offers, EIP712, Pausable, ILeases {
     function _reserved(Lease memory found) private view returns (uint64) {
         State state = found.state;
         if (state < State.Active || state >= State.Cancelled) return 0;
+        return _backing(found);
+    }
+
+    function _backing(Lease memory found) private view returns (uint64) {
         return ChargeLib.reserve(ChargeLib.charge(found.rate, found.span), reserveBps);
     }
 }

@@ -93,9 +93,7 @@ abstract contract Offers is Accounts, IOffers {
 
     /// @dev A lease gives `units` back.
     function _giveBack(OfferId id, uint32 units) internal {
-        Offer memory found = _offers[id].toOffer();
-        found.leased -= units;
-        _offers[id] = found.pack();
+        _offers[id] = _offers[id].withoutLeased(units);
     }
 
     function _requireUnits(OfferId id, Offer memory found, uint32 units) internal pure {

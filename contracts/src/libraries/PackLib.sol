@@ -35,10 +35,21 @@ library PackLib {
         value.offered = uint64(word >> 192);
     }
 
+    /// @dev The balance of a packed account, which has the lowest bits: what is subtracted from the word comes from it.
+    function balance(uint256 word) internal pure returns (uint64) {
+        return uint64(word);
+    }
+
     function pack(Offer memory value) internal pure returns (uint256) {
         return uint256(value.pricePerHour) | (uint256(value.units) << 64) | (uint256(value.leased) << 96)
             | (uint256(value.availableFrom) << 128) | (uint256(value.availableUntil) << 168)
             | (value.withdrawn ? 1 << 208 : 0);
+    }
+
+    /// @dev The packed offer with `units` fewer in leases, without taking the rest apart.
+    function withoutLeased(uint256 word, uint32 units) internal pure returns (uint256) {
+        uint32 leased = uint32(word >> 96);
+        return word - (uint256(leased) << 96) + (uint256(leased - units) << 96);
     }
 
     function toOffer(uint256 word) internal pure returns (Offer memory value) {

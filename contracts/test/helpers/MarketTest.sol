@@ -43,8 +43,8 @@ abstract contract MarketTest is Test {
 
     function setUp() public virtual {
         vm.warp(NOW);
-        dollar = new TestDollar(owner);
-        market = new Market(owner, config(address(dollar)));
+        dollar = deployTestDollar(owner);
+        market = deployMarket(owner, config(address(dollar)));
         fund(consumer, 1_000 * DOLLAR);
         fund(provider, 1_000 * DOLLAR);
         vm.prank(provider);
