@@ -15,8 +15,12 @@ pub(crate) struct Program {
     package: &'static str,
 }
 
-const NEEDED: &[Program] =
-    &[Program { name: "git", package: "git" }, Program { name: "script", package: "bsdutils" }];
+const NEEDED: &[Program] = &[
+    Program { name: "git", package: "git" },
+    Program { name: "script", package: "bsdutils" },
+    Program { name: "node", package: "nodejs" },
+    Program { name: "npm", package: "npm" },
+];
 
 /// Makes sure that every needed program is there.
 pub(crate) fn ensure() -> Result<()> {
