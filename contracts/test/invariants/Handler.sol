@@ -24,6 +24,7 @@ contract Handler is Test {
     OfferId[] public offers;
 
     Order[] private _orders;
+    bytes32[] public ids;
     mapping(bytes32 id => uint256) public paidIn;
     mapping(bytes32 id => uint256) public paidOut;
     mapping(bytes32 id => uint256) public exits;
@@ -103,7 +104,7 @@ contract Handler is Test {
     function withdrawOffer(uint256 which) external {
         if (which % 4 != 0) return;
         OfferId id = offers[which % offers.length];
-        vm.prank(address(uint160(uint256(OfferId.unwrap(id)) >> 96)));
+        vm.prank(providerOf(id));
         count("withdrawOffer", address(market), abi.encodeCall(market.withdrawOffer, (id)));
     }
 
@@ -128,6 +129,7 @@ contract Handler is Test {
         if (count("create", address(market), abi.encodeCall(market.createLease, (order, bytes("contact"))))) {
             paidIn[id] = market.charge(market.lease(id).rate, order.span);
             _orders.push(order);
+            ids.push(id);
         }
         settleCallback();
     }
@@ -137,14 +139,14 @@ contract Handler is Test {
         (Order memory order, bytes32 id, bool found) = pick(which);
         if (!found) return;
         uint64 escrow = market.escrowOf(id);
-        vm.prank(byProvider ? providerOf(order) : order.consumer);
+        vm.prank(byProvider ? providerOf(order.offer) : order.consumer);
         if (count("cancel", address(market), abi.encodeCall(market.cancel, (order)))) leave(id, escrow);
     }
 
     function accept(uint256 which) external {
         (Order memory order,, bool found) = pick(which);
         if (!found) return;
-        vm.prank(providerOf(order));
+        vm.prank(providerOf(order.offer));
         count("accept", address(market), abi.encodeCall(market.accept, (order)));
     }
 
@@ -165,7 +167,7 @@ contract Handler is Test {
         (Order memory order, bytes32 id, bool found) = pick(which);
         if (!found) return;
         uint64 escrow = market.escrowOf(id);
-        vm.prank(byProvider ? providerOf(order) : order.consumer);
+        vm.prank(byProvider ? providerOf(order.offer) : order.consumer);
         if (count("end", address(market), abi.encodeCall(market.end, (order)))) {
             paidOut[id] += escrow - market.escrowOf(id);
         }
@@ -176,7 +178,7 @@ contract Handler is Test {
         if (!found) return;
         uint64 escrow = market.escrowOf(id);
         bytes32 root = keccak256(abi.encode(which));
-        vm.prank(providerOf(order));
+        vm.prank(providerOf(order.offer));
         bytes memory call = abi.encodeCall(market.commit, (order, root, uint32(bound(leaves, 1, 1000))));
         if (count("commit", address(market), call)) {
             vm.assertEq(rootOf[id], bytes32(0), "I6: committed twice");
@@ -197,7 +199,7 @@ contract Handler is Test {
         (Order memory order, bytes32 id, bool found) = pick(which);
         if (!found) return;
         uint64 escrow = market.escrowOf(id);
-        vm.prank(byVerifier ? verifier : providerOf(order));
+        vm.prank(byVerifier ? verifier : providerOf(order.offer));
         if (count("refund", address(market), abi.encodeCall(market.refund, (order)))) leave(id, escrow);
     }
 
@@ -217,12 +219,12 @@ contract Handler is Test {
         penalty.toChallenger = uint64(bound(penalty.toChallenger, 0, penalty.amount / 2 - penalty.toConsumer));
         penalty.challenger = consumers[which % 3];
         uint64 escrow = market.escrowOf(id);
-        uint64 staked = market.account(providerOf(order)).stake;
+        uint64 staked = market.account(providerOf(order.offer)).stake;
         uint256 credited = balances();
         vm.prank(verifier);
         if (!count("slash", address(market), abi.encodeCall(market.slash, (order, penalty)))) return;
         leave(id, escrow);
-        uint64 slashed = staked - market.account(providerOf(order)).stake;
+        uint64 slashed = staked - market.account(providerOf(order.offer)).stake;
         vm.assertLe(slashed, reserve, "I4: slashed more than reserved");
         vm.assertEq(balances() - credited, uint256(slashed) + escrow, "I8: credits are not slash and price");
     }
@@ -288,9 +290,9 @@ contract Handler is Test {
         return _orders.length;
     }
 
-    function leaseAt(uint256 i) external view returns (Order memory order, bytes32 id) {
-        order = _orders[i];
-        id = market.leaseId(order);
+    /// @dev What the invariants need of an order.
+    function leaseAt(uint256 i) external view returns (bytes32 id, OfferId offer, uint32 units) {
+        return (ids[i], _orders[i].offer, _orders[i].units);
     }
 
     function actorAt(uint256 i) public view returns (address) {
@@ -310,12 +312,12 @@ contract Handler is Test {
         }
     }
 
-    function offerCount() external view returns (uint256) {
-        return offers.length;
+    function providerOf(OfferId offer) public pure returns (address) {
+        return address(uint160(uint256(OfferId.unwrap(offer)) >> 96));
     }
 
-    function providerOf(Order memory order) public pure returns (address) {
-        return address(uint160(uint256(OfferId.unwrap(order.offer)) >> 96));
+    function offerCount() external view returns (uint256) {
+        return offers.length;
     }
 
     /* INTERNAL */
@@ -337,7 +339,7 @@ contract Handler is Test {
     function pick(uint256 which) private view returns (Order memory order, bytes32 id, bool found) {
         if (_orders.length == 0) return (order, id, false);
         order = _orders[which % _orders.length];
-        return (order, market.leaseId(order), true);
+        return (order, ids[which % ids.length], true);
     }
 
     function leave(bytes32 id, uint64 escrow) private {

@@ -2,7 +2,7 @@
 pragma solidity 0.8.37;
 
 import {Market} from "../../src/Market.sol";
-import {Account, Config, Lease, Offer, OfferId, Order, State} from "../../src/Types.sol";
+import {Account, Config, Offer, OfferId, State} from "../../src/Types.sol";
 import {Test} from "../helpers/Test.sol";
 import {ReenteringToken} from "../helpers/Tokens.sol";
 import {Handler} from "./Handler.sol";
@@ -68,7 +68,7 @@ contract MarketInvariantTest is Test {
             owed += owned.balance + owned.stake + market.unbonding(who).amount;
         }
         for (uint256 i = 0; i < handler.leases(); i++) {
-            (, bytes32 id) = handler.leaseAt(i);
+            bytes32 id = handler.ids(i);
             owed += market.escrowOf(id);
         }
         vm.assertEq(token.balanceOf(address(market)), owed, "I1");
@@ -77,7 +77,7 @@ contract MarketInvariantTest is Test {
     /// I2: the money of a lease leaves escrow once, all of it. I6: its root never changes.
     function leaseLeavesEscrowOnce() private view {
         for (uint256 i = 0; i < handler.leases(); i++) {
-            (, bytes32 id) = handler.leaseAt(i);
+            bytes32 id = handler.ids(i);
             bool isFinal = market.lease(id).state >= State.Cancelled;
             vm.assertEq(handler.exits(id), isFinal ? 1 : 0, "I2: exits");
             vm.assertEq(handler.paidIn(id), handler.paidOut(id) + market.escrowOf(id), "I2: money");
@@ -92,8 +92,8 @@ contract MarketInvariantTest is Test {
             address provider = handler.providers(p);
             uint256 needed = 0;
             for (uint256 i = 0; i < handler.leases(); i++) {
-                (Order memory order, bytes32 id) = handler.leaseAt(i);
-                if (handler.providerOf(order) == provider) needed += market.reserveOf(id);
+                (bytes32 id, OfferId offer,) = handler.leaseAt(i);
+                if (handler.providerOf(offer) == provider) needed += market.reserveOf(id);
             }
             Account memory owned = market.account(provider);
             vm.assertEq(owned.reserved, needed, "I3: reserved");
@@ -106,10 +106,10 @@ contract MarketInvariantTest is Test {
             OfferId id = handler.offers(o);
             uint256 leased = 0;
             for (uint256 i = 0; i < handler.leases(); i++) {
-                (Order memory order, bytes32 leaseId) = handler.leaseAt(i);
+                (bytes32 leaseId, OfferId offer, uint32 units) = handler.leaseAt(i);
                 State state = market.lease(leaseId).state;
                 bool isHeld = state >= State.Active && state < State.Cancelled;
-                if (OfferId.unwrap(order.offer) == OfferId.unwrap(id) && isHeld) leased += order.units;
+                if (OfferId.unwrap(offer) == OfferId.unwrap(id) && isHeld) leased += units;
             }
             Offer memory found = market.offer(id);
             vm.assertEq(found.leased, leased, "leased");
@@ -127,14 +127,15 @@ contract MarketInvariantTest is Test {
     function afterInvariant() external {
         handler.letTimePass();
         for (uint256 i = 0; i < handler.leases(); i++) {
-            (, bytes32 id) = handler.leaseAt(i);
+            bytes32 id = handler.ids(i);
             vm.assertTrue(market.lease(id).state >= State.Cancelled, "I5");
         }
         uint256 offers = handler.offerCount();
         for (uint256 i = 0; i < offers; i++) {
             OfferId id = handler.offers(i);
             if (market.offer(id).withdrawn) continue;
-            vm.prank(address(uint160(uint256(OfferId.unwrap(id)) >> 96)));
+            address provider = handler.providerOf(id);
+            vm.prank(provider);
             market.withdrawOffer(id);
         }
         for (uint256 i = 0; i < 7; i++) {
