@@ -10,6 +10,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 
+mod contracts;
 mod golden;
 mod layers;
 mod openapi;
@@ -20,12 +21,14 @@ mod tools;
 const HELP: &str = "\
 Usage: cargo xtask COMMAND
 
-  test               everything a change must pass; CI runs this
-  tools              bring the programs that tests need into target/tools
-  layers             dependencies between crates against xtask/layers.toml
-  tidy               sizes, text hygiene, crate READMEs, SQL only in store, no orphans
-  openapi [--check]  write docs/openapi.json, or only compare it
-  golden             run the suites that keep golden files and rewrite those files
+  test                 everything a change must pass; CI runs this
+  tools                bring the programs that tests need into target/tools
+  layers               dependencies between crates against xtask/layers.toml
+  tidy                 sizes, text hygiene, crate READMEs, SQL only in store, no orphans
+  openapi [--check]    write docs/openapi.json, or only compare it
+  contracts [--check]  write contracts/artifacts from the Solidity sources, or only compare them
+  contracts test       format and tests of the contracts
+  golden               run the suites that keep golden files and rewrite those files
 ";
 
 fn main() -> ExitCode {
@@ -49,6 +52,9 @@ fn dispatch(args: &[&str]) -> Result<()> {
         ["tidy"] => tidy::run(root),
         ["openapi"] => openapi::write(root),
         ["openapi", "--check"] => openapi::check(root),
+        ["contracts"] => contracts::write(root),
+        ["contracts", "--check"] => contracts::check(root),
+        ["contracts", "test"] => contracts::test(root),
         ["golden"] => golden::run(root),
         [] | ["help" | "-h" | "--help", ..] => {
             print!("{HELP}");

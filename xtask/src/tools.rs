@@ -18,6 +18,7 @@ pub(crate) struct Program {
 const NEEDED: &[Program] = &[
     Program { name: "git", package: "git" },
     Program { name: "script", package: "bsdutils" },
+    Program { name: "node", package: "nodejs" },
     Program { name: "npm", package: "npm" },
 ];
 

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {Account, Lease, Offer, State} from "../Types.sol";
+
+/// @title PackLib
+/// @notice Puts the structs of one slot into a word and takes them out again, members from the lowest bits upwards as the
+/// compiler lays them out. By hand, because the compiler stores a struct member by member, with a read and a write for each.
+library PackLib {
+    function pack(Lease memory value) internal pure returns (uint256) {
+        return uint256(value.state) | (uint256(value.rate) << 8) | (uint256(value.span) << 72)
+            | (uint256(value.used) << 104) | (uint256(value.startedAt) << 136) | (uint256(value.deadline) << 176)
+            | (uint256(value.leafCount) << 216);
+    }
+
+    function toLease(uint256 word) internal pure returns (Lease memory value) {
+        value.state = State(uint8(word));
+        value.rate = uint64(word >> 8);
+        value.span = uint32(word >> 72);
+        value.used = uint32(word >> 104);
+        value.startedAt = uint40(word >> 136);
+        value.deadline = uint40(word >> 176);
+        value.leafCount = uint32(word >> 216);
+    }
+
+    function pack(Account memory value) internal pure returns (uint256) {
+        return uint256(value.balance) | (uint256(value.stake) << 64) | (uint256(value.reserved) << 128)
+            | (uint256(value.offered) << 192);
+    }
+
+    function toAccount(uint256 word) internal pure returns (Account memory value) {
+        value.balance = uint64(word);
+        value.stake = uint64(word >> 64);
+        value.reserved = uint64(word >> 128);
+        value.offered = uint64(word >> 192);
+    }
+
+    /// @dev The balance of a packed account, which has the lowest bits: what is subtracted from the word comes from it.
+    function balance(uint256 word) internal pure returns (uint64) {
+        return uint64(word);
+    }
+
+    function pack(Offer memory value) internal pure returns (uint256) {
+        return uint256(value.pricePerHour) | (uint256(value.units) << 64) | (uint256(value.leased) << 96)
+            | (uint256(value.availableFrom) << 128) | (uint256(value.availableUntil) << 168)
+            | (value.withdrawn ? 1 << 208 : 0);
+    }
+
+    /// @dev The packed offer with `units` fewer in leases, without taking the rest apart.
+    function withoutLeased(uint256 word, uint32 units) internal pure returns (uint256) {
+        uint32 leased = uint32(word >> 96);
+        return word - (uint256(leased) << 96) + (uint256(leased - units) << 96);
+    }
+
+    function toOffer(uint256 word) internal pure returns (Offer memory value) {
+        value.pricePerHour = uint64(word);
+        value.units = uint32(word >> 64);
+        value.leased = uint32(word >> 96);
+        value.availableFrom = uint40(word >> 128);
+        value.availableUntil = uint40(word >> 168);
+        value.withdrawn = (word >> 208) & 1 != 0;
+    }
+}
