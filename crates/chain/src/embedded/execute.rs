@@ -5,10 +5,11 @@ use std::convert::Infallible;
 use alloy::consensus::Header;
 use alloy::primitives::U256;
 use revm::context::result::{EVMError, ExecutionResult};
-use revm::context::{BlockEnv, TxEnv};
-use revm::handler::MainnetContext;
+use revm::context::{BlockEnv, FrameStack, TxEnv};
+use revm::handler::instructions::EthInstructions;
+use revm::handler::{EthPrecompiles, MainnetContext};
 use revm::primitives::hardfork::SpecId;
-use revm::{Context, ExecuteEvm, MainBuilder, MainContext, MainnetEvm};
+use revm::{Context, ExecuteEvm, MainContext, MainnetEvm};
 
 use super::state::{Overlay, World};
 
@@ -33,14 +34,18 @@ pub(super) fn block_env(header: &Header) -> BlockEnv {
 
 /// A machine for the transactions of one block.
 pub(super) fn evm(world: &World, block: BlockEnv, chain_id: u64) -> Evm<'_> {
-    Context::mainnet()
-        .with_db(Overlay::new(world))
-        .with_block(block)
-        .modify_cfg_chained(|cfg| {
-            cfg.set_spec_and_mainnet_gas_params(SPEC);
-            cfg.chain_id = chain_id;
-        })
-        .build_mainnet()
+    let ctx = Context::mainnet().with_db(Overlay::new(world)).with_block(block).modify_cfg_chained(|cfg| {
+        cfg.set_spec_and_mainnet_gas_params(SPEC);
+        cfg.chain_id = chain_id;
+    });
+    // revm's own builder makes eight frames of 32 KiB beforehand, which costs more than most calls need.
+    MainnetEvm {
+        ctx,
+        inspector: (),
+        instruction: EthInstructions::new_mainnet_with_spec(SPEC),
+        precompiles: EthPrecompiles::new(SPEC),
+        frame_stack: FrameStack::new(),
+    }
 }
 
 /// Executes a call that leaves no trace. It may come from any account, with any nonce, and pays no base fee unless it

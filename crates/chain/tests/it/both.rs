@@ -177,14 +177,15 @@ impl Story {
         }
     }
 
-    async fn refused(&mut self, what: &str, tx: TxEip1559) {
-        let (_, raw) = self.hand.sign(tx).await;
+    async fn refused(&mut self, what: &str, tx: TxEip1559) -> B256 {
+        let (hash, raw) = self.hand.sign(tx).await;
         let result = self.hand.provider.send_raw_transaction(&raw).await;
         let code = match &result {
             Ok(_) => None,
             Err(error) => error.as_error_resp().map(|payload| payload.code),
         };
         self.say(what, code);
+        hash
     }
 
     async fn refuses(&mut self) {
@@ -209,12 +210,14 @@ impl Story {
         self.refused("same again", ahead.clone()).await;
         self.refused("underpriced", TxEip1559 { value: U256::from(1), ..ahead.clone() }).await;
         let better = TxEip1559 { max_fee_per_gas: 120 * GWEI, max_priority_fee_per_gas: 2 * GWEI, ..ahead };
-        self.refused("replaced", better).await;
+        let last = self.refused("replaced", better).await;
         self.say("nonce before the gap is filled", self.nonce().await - next);
         for nonce in [next, next + 1] {
             let filling = TxEip1559 { nonce, ..plain.clone() };
             self.hand.mined(filling).await;
         }
+        // It comes in a block of its own or in that of the others, as the chain likes.
+        crate::common::receipt(&self.hand.provider, last).await;
         self.say("nonce after", self.nonce().await - next);
         let garbage = self.hand.provider.send_raw_transaction(&[1, 2, 3]).await;
         self.say(

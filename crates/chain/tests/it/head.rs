@@ -206,7 +206,8 @@ async fn pages_of_a_browser_cannot_send_requests() {
     let plain = client.post(&url).header("content-type", "text/plain").body(body).send().await.unwrap();
     assert_eq!(plain.status(), 415);
     let large = client.post(&url).header("content-type", "application/json").body(vec![b' '; 2 << 20]);
-    assert_eq!(large.send().await.unwrap().status(), 413);
+    // The server does not read the rest, so that the client may lose the line before it sees the answer.
+    assert!(large.send().await.map_or(true, |answer| answer.status() == 413));
     assert_eq!(client.get(&url).send().await.unwrap().status(), 405);
     server.abort();
 }
