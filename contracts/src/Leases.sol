@@ -128,6 +128,7 @@ abstract contract Leases is Offers, EIP712, Pausable, ILeases {
         uint64 paid = _escrow(found);
         uint64 reserved = _backing(found);
 
+        // At most `SPAN_MAX`, which fits.
         found.span = uint32(span);
         found.deadline += extra;
         _leases[id] = found.pack();
@@ -227,6 +228,7 @@ abstract contract Leases is Offers, EIP712, Pausable, ILeases {
         if (shares > penalty.amount / 2) revert ErrorsLib.SharesTooHigh(shares, penalty.amount / 2);
 
         uint64 refunded = _escrow(found);
+        // The shares are at most half of an amount of 64 bits.
         uint64 toInsurance = penalty.amount - uint64(shares);
         _close(id, order, found, State.Slashed, penalty.amount, 0);
         _credit(order.consumer, refunded + penalty.toConsumer);

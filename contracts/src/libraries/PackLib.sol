@@ -5,7 +5,9 @@ import {Account, Lease, Offer, State} from "../Types.sol";
 
 /// @title PackLib
 /// @notice Puts the structs of one slot into a word and takes them out again, members from the lowest bits upwards as the
-/// compiler lays them out. By hand, because the compiler stores a struct member by member, with a read and a write for each.
+/// compiler lays them out. By hand, because a word lets a transition change one member without taking the rest apart, and
+/// because the compiler's own code for whole structs made the contract 3 kB longer.
+/// @dev Casts cut off the higher members, which is their purpose here.
 library PackLib {
     function pack(Lease memory value) internal pure returns (uint256) {
         return uint256(value.state) | (uint256(value.rate) << 8) | (uint256(value.span) << 72)
