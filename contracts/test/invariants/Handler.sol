@@ -47,7 +47,7 @@ contract Handler is Test {
         for (uint256 i = 0; i < 2; i++) {
             vm.prank(providers[i]);
             market_.stake(5e10);
-            post(i, 1, 4, 3_600_001);
+            post(i, 1, 4, 2_000_000_001);
         }
     }
 
@@ -324,7 +324,7 @@ contract Handler is Test {
 
     function post(uint256 who, uint96 salt, uint32 units, uint64 price) private {
         OfferTerms memory terms = OfferTerms({
-            pricePerHour: uint64(bound(price, 1, 1e8)),
+            pricePerHour: uint64(bound(price, 1, 5e9)),
             units: uint32(bound(units, 1, 6)),
             availableFrom: uint40(block.timestamp),
             availableUntil: uint40(block.timestamp) + 60 days
