@@ -4,12 +4,9 @@ use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use async_trait::async_trait;
-use domain::{Label, Millis, NetworkName, Offer};
-
-use super::unanswered;
+use super::{Around, unanswered};
 use crate::dice::Dice;
-use crate::{Balance, Capability, Error, ErrorKind, Intent, Listed, Network, Observation, Operation, Terms};
+use crate::{Error, ErrorKind, Network, Operation};
 
 /// Fails calls before they reach the network, or loses the network's reply. Which, follows from the seed, the operation
 /// and the number of the call.
@@ -26,12 +23,18 @@ impl Faults {
     pub fn new(inner: Arc<dyn Network>, seed: u64, before: u16, after: u16) -> Self {
         Self { inner, dice: Dice::new(seed), before, after, calls: AtomicU64::new(0) }
     }
+}
 
-    async fn call<T>(
-        &self,
-        operation: Operation,
-        call: impl Future<Output = Result<T, Error>> + Send,
-    ) -> Result<T, Error> {
+impl Around for Faults {
+    fn inner(&self) -> &dyn Network {
+        self.inner.as_ref()
+    }
+
+    async fn call<T, F>(&self, operation: Operation, call: impl Fn() -> F + Send + Sync) -> Result<T, Error>
+    where
+        T: Send,
+        F: Future<Output = Result<T, Error>> + Send,
+    {
         let number = self.calls.fetch_add(1, Ordering::Relaxed);
         let fails = |chance, place| self.dice.hits(chance, place, &operation.to_string(), number);
         let error = |context| {
@@ -40,53 +43,10 @@ impl Faults {
         if fails(self.before, "before") {
             return Err(error("the call did not arrive"));
         }
-        let answer = call.await;
+        let answer = call().await;
         if fails(self.after, "after") {
             return Err(error("the reply was lost"));
         }
         answer
-    }
-}
-
-#[async_trait]
-impl Network for Faults {
-    fn name(&self) -> &NetworkName {
-        self.inner.name()
-    }
-
-    fn capability(&self) -> Capability {
-        self.inner.capability()
-    }
-
-    async fn offers(&self) -> Result<Vec<Offer>, Error> {
-        self.call(Operation::Offers, self.inner.offers()).await
-    }
-
-    async fn prepare(&self, offer: &Offer, terms: &Terms) -> Result<Intent, Error> {
-        self.call(Operation::Prepare, self.inner.prepare(offer, terms)).await
-    }
-
-    async fn submit(&self, intent: &Intent) -> Result<(), Error> {
-        self.call(Operation::Submit, self.inner.submit(intent)).await
-    }
-
-    async fn observe(&self, label: &Label) -> Result<Observation, Error> {
-        self.call(Operation::Observe, self.inner.observe(label)).await
-    }
-
-    async fn list_ours(&self) -> Result<Vec<Listed>, Error> {
-        self.call(Operation::ListOurs, self.inner.list_ours()).await
-    }
-
-    async fn extend(&self, label: &Label, span: Millis) -> Result<(), Error> {
-        self.call(Operation::Extend, self.inner.extend(label, span)).await
-    }
-
-    async fn release(&self, label: &Label) -> Result<Observation, Error> {
-        self.call(Operation::Release, self.inner.release(label)).await
-    }
-
-    async fn balance(&self) -> Result<Balance, Error> {
-        self.call(Operation::Balance, self.inner.balance()).await
     }
 }

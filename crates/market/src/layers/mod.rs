@@ -3,6 +3,7 @@
 //! The usual order, from the outside: [`Observe`], [`Retry`], [`Timeout`], [`Limit`], the network. [`Faults`] stands in
 //! the place of an unreliable line, in tests.
 
+mod around;
 mod faults;
 mod limit;
 mod observe;
@@ -16,6 +17,7 @@ pub use retry::Retry;
 pub use timeout::Timeout;
 
 use crate::{Operation, RetryStatus};
+use around::Around;
 
 /// What is known after a call that went wrong without an answer: a call with an effect may have had it.
 const fn unanswered(operation: Operation) -> RetryStatus {

@@ -3,10 +3,10 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use async_trait::async_trait;
-use domain::{Label, Millis, NetworkName, Offer};
+use domain::Millis;
 
-use crate::{Balance, Capability, Error, Intent, Listed, Network, Observation, RetryStatus, Terms};
+use super::Around;
+use crate::{Error, Network, Operation, RetryStatus};
 
 /// Tries reads and releases again while they fail for the moment; never a purchase or an extension, and never after an
 /// unknown outcome.
@@ -25,63 +25,31 @@ impl Retry {
     ) -> Self {
         Self { inner, attempts, backoff: Box::new(backoff) }
     }
+}
 
-    async fn call<T, F>(&self, call: impl Fn() -> F + Send + Sync) -> Result<T, Error>
+impl Around for Retry {
+    fn inner(&self) -> &dyn Network {
+        self.inner.as_ref()
+    }
+
+    async fn call<T, F>(&self, operation: Operation, call: impl Fn() -> F + Send + Sync) -> Result<T, Error>
     where
+        T: Send,
         F: Future<Output = Result<T, Error>> + Send,
     {
+        let attempts = match operation {
+            Operation::Prepare | Operation::Submit | Operation::Extend => 1,
+            _ => self.attempts,
+        };
         let mut attempt = 1;
         loop {
             match call().await {
-                Err(error) if error.status == RetryStatus::Temporary && attempt < self.attempts => {
+                Err(error) if error.status == RetryStatus::Temporary && attempt < attempts => {
                     tokio::time::sleep((self.backoff)(attempt).duration()).await;
                     attempt += 1;
                 }
                 answer => return answer,
             }
         }
-    }
-}
-
-#[async_trait]
-impl Network for Retry {
-    fn name(&self) -> &NetworkName {
-        self.inner.name()
-    }
-
-    fn capability(&self) -> Capability {
-        self.inner.capability()
-    }
-
-    async fn offers(&self) -> Result<Vec<Offer>, Error> {
-        self.call(|| self.inner.offers()).await
-    }
-
-    async fn prepare(&self, offer: &Offer, terms: &Terms) -> Result<Intent, Error> {
-        self.inner.prepare(offer, terms).await
-    }
-
-    async fn submit(&self, intent: &Intent) -> Result<(), Error> {
-        self.inner.submit(intent).await
-    }
-
-    async fn observe(&self, label: &Label) -> Result<Observation, Error> {
-        self.call(|| self.inner.observe(label)).await
-    }
-
-    async fn list_ours(&self) -> Result<Vec<Listed>, Error> {
-        self.call(|| self.inner.list_ours()).await
-    }
-
-    async fn extend(&self, label: &Label, span: Millis) -> Result<(), Error> {
-        self.inner.extend(label, span).await
-    }
-
-    async fn release(&self, label: &Label) -> Result<Observation, Error> {
-        self.call(|| self.inner.release(label)).await
-    }
-
-    async fn balance(&self) -> Result<Balance, Error> {
-        self.call(|| self.inner.balance()).await
     }
 }
