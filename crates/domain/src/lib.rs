@@ -16,6 +16,7 @@ mod probe;
 mod region;
 mod settlement;
 mod spec;
+mod text;
 mod time;
 
 pub use chain::chain;

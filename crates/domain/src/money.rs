@@ -177,24 +177,7 @@ impl FromStr for UsdPerHour {
     }
 }
 
-macro_rules! decimal_serde {
-    ($($name:ident),*) => {$(
-        impl serde::Serialize for $name {
-            fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-                s.collect_str(self)
-            }
-        }
-
-        impl<'de> serde::Deserialize<'de> for $name {
-            fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-                let text = String::deserialize(d)?;
-                text.parse().map_err(serde::de::Error::custom)
-            }
-        }
-    )*};
-}
-
-decimal_serde!(Usd, UsdPerHour);
+crate::text::text_serde!(Usd, UsdPerHour);
 
 #[cfg(test)]
 mod tests {
