@@ -122,7 +122,6 @@ async fn live(
 /// A provider's end, watched for what it cost.
 struct Death {
     at: Instant,
-    kept: u32,
     told: bool,
 }
 
@@ -133,11 +132,11 @@ impl Death {
         let Some(lost) = job.executions.first().filter(|_| again && !self.told) else { return };
         self.told = true;
         watch.say(&format!(
-            "resumed   {} after the kill, from segment {}; lost: what was begun of segment {} ({} were kept at the kill)",
+            "resumed   {} after the kill, behind segment {} of {}; lost: what was begun of segment {}",
             short(self.at.elapsed()),
             lost.to_segment,
-            lost.to_segment,
-            self.kept
+            job.segments,
+            lost.to_segment + 1
         ));
     }
 }
@@ -154,7 +153,7 @@ async fn kill_first(watch: &Watch<'_>, plane: &Plane, job: &JobDoc) -> Done<Opti
     watch.say(&format!(
         "KILL      the demo ends provider {provider} and its agent; nobody tells the control plane"
     ));
-    Ok(Some(Death { at: Instant::now(), kept: job.segments_done, told: false }))
+    Ok(Some(Death { at: Instant::now(), told: false }))
 }
 
 /// What must hold at the end of every demo.

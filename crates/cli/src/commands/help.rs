@@ -1,6 +1,7 @@
 //! `waag help`.
 
 use clap::CommandFactory;
+use serde_json::json;
 
 use crate::args::Args;
 use crate::failure::{Done, Exit, Failure};
@@ -9,17 +10,11 @@ use crate::show::Out;
 pub(crate) fn run(topic: Option<&str>, out: &Out) -> Done {
     let mut command = Args::command();
     command.build();
-    match topic {
-        None => out.answer(&command.render_long_help().ansi().to_string()),
-        Some("exit-codes") => {
-            let mut text = String::from("  0  done");
-            for (exit, meaning) in Exit::MEANINGS {
-                text.push_str(&format!("\n{:>3}  {meaning}", exit as u8));
-            }
-            out.answer(&text);
-        }
+    let (topic, text) = match topic {
+        None => ("waag", command.render_long_help().ansi().to_string()),
+        Some("exit-codes") => return exit_codes(out),
         Some(name) => match command.find_subcommand_mut(name) {
-            Some(found) => out.answer(&found.render_long_help().ansi().to_string()),
+            Some(found) => (name, found.render_long_help().ansi().to_string()),
             None => {
                 return Err(Failure::new(
                     Exit::Usage,
@@ -29,6 +24,17 @@ pub(crate) fn run(topic: Option<&str>, out: &Out) -> Done {
                 .next("`waag help` lists the commands; `waag help exit-codes` the exit codes"));
             }
         },
-    }
+    };
+    let plain = anstream::adapter::strip_str(&text).to_string();
+    out.either(&json!({ "topic": topic, "text": plain }), || text);
+    Ok(())
+}
+
+fn exit_codes(out: &Out) -> Done {
+    let all = std::iter::once((0, "done"))
+        .chain(Exit::MEANINGS.into_iter().map(|(exit, meaning)| (exit as u8, meaning)));
+    let rows: Vec<_> =
+        all.clone().map(|(code, meaning)| json!({ "code": code, "meaning": meaning })).collect();
+    out.either(&rows, || all.map(|(code, meaning)| format!("{code:>3}  {meaning}\n")).collect());
     Ok(())
 }

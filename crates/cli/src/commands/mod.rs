@@ -48,7 +48,7 @@ pub(crate) async fn dispatch(args: Args, out: &Out) -> Done {
         Command::Doctor => doctor::run(settings(), out).await,
         Command::Config(config) => config::run(&settings()?, &config, out),
         Command::Bench(bench) => bench::run(&bench, out).await,
-        Command::Example(example) => example::run(&example),
+        Command::Example(example) => example::run(&example, out),
         Command::Openapi => {
             out.answer(&server::openapi());
             Ok(())

@@ -59,6 +59,11 @@ pub(crate) fn text(offers: &OffersDoc, shown: Shown) -> String {
         table.row(row(None, offer));
     }
     let mut text = table.text();
+    let admissible = offers.offers.len() - refused.len();
+    let hidden = (admissible.saturating_sub(shown.admissible), refused.len().saturating_sub(shown.refused));
+    if hidden != (0, 0) {
+        text.push_str(&format!("\n(not shown: {} more admissible, {} more refused)", hidden.0, hidden.1));
+    }
     let all: u32 = offers.admissible + offers.refused.values().sum::<u32>();
     let counts: Vec<String> = offers.refused.iter().map(|(code, n)| format!("{n} {code}")).collect();
     text.push_str(&format!("\n{} of {all} offers admissible", offers.admissible));

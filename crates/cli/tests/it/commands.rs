@@ -128,6 +128,22 @@ fn repeated_key_is_the_same_job_and_another_job_is_refused_under_it() {
 }
 
 #[test]
+fn commands_that_need_no_control_plane_print_one_document_too() {
+    let world = World::new();
+    let codes = world.json(&["help", "exit-codes"]);
+    assert!(codes.as_array().unwrap().iter().any(|row| row["code"] == 6 && row["meaning"] != ""));
+    assert!(world.json(&["help", "run"])["text"].as_str().unwrap().contains("Examples:"));
+    assert!(world.json(&["openapi"])["paths"]["/v1/jobs"].is_object());
+    let output = std::process::Command::new(crate::common::WAAG)
+        .args(["example", "digits-train", "--epochs", "1", "--hidden", "8", "--json"])
+        .env("WAAG_OUTPUT_DIR", world.data())
+        .output()
+        .unwrap();
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((report["finished"].as_bool(), report["test_images"].as_u64()), (Some(true), Some(359)));
+}
+
+#[test]
 fn doctor_and_config_answer_without_a_control_plane() {
     let world = World::new();
     let checks = world.json(&["doctor"]);
