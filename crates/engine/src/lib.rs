@@ -7,6 +7,7 @@ mod executions;
 mod jobs;
 mod leases;
 mod offers;
+mod pace;
 mod placements;
 #[cfg(feature = "planted")]
 mod planted;

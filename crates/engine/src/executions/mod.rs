@@ -15,24 +15,14 @@ use wire::doc;
 
 use crate::context::Context;
 use crate::leases::lose;
+use crate::pace::Pace;
 use crate::{Config, Error, Reconciler};
 
-pub(crate) struct Executions(Arc<Context>, Mutex<Option<Timestamp>>);
+pub(crate) struct Executions(Arc<Context>, Mutex<Pace>);
 
 impl Executions {
     pub(crate) fn new(context: Arc<Context>) -> Self {
-        Self(context, Mutex::new(None))
-    }
-
-    /// When the next look is due, where that is still to come. A change elsewhere is no reason to look earlier, as
-    /// silence only grows with time.
-    fn not_yet(&self, now: Timestamp, every: Millis) -> Option<Timestamp> {
-        let mut next = self.1.lock().unwrap_or_else(PoisonError::into_inner);
-        let to_come = next.filter(|at| *at > now && at.since(now) <= every);
-        if to_come.is_none() {
-            *next = Some(now + every);
-        }
-        to_come
+        Self(context, Mutex::default())
     }
 
     async fn check(&self, execution: &ExecutionRow, now: Timestamp) -> Result<(), Error> {
@@ -88,8 +78,10 @@ impl Reconciler for Executions {
 
     async fn tick(&self, now: Timestamp) -> Result<Option<Timestamp>, Error> {
         let every = Millis((self.0.config.heartbeat.0 / 3).max(1));
-        if let Some(at) = self.not_yet(now, every) {
-            return Ok(Some(at));
+        // A change elsewhere is no reason to look earlier, as silence only grows with time.
+        let ahead = self.1.lock().unwrap_or_else(PoisonError::into_inner).turn(now, every);
+        if ahead.is_some() {
+            return Ok(ahead);
         }
         self.0.watch().listening.tick(now);
         let open = self.0.store.execution_list_open(Config::WATCHED_MAX).await?;

@@ -21,14 +21,15 @@ use domain::Timestamp;
 use futures::StreamExt;
 
 use crate::context::Context;
+use crate::pace::Pace;
 use crate::{Config, Error, Reconciler};
 
 pub(crate) struct Leases(pub(crate) Arc<Context>);
-pub(crate) struct Sweep(Arc<Context>, Mutex<Option<Timestamp>>);
+pub(crate) struct Sweep(Arc<Context>, Mutex<Pace>);
 
 impl Sweep {
     pub(crate) fn new(context: Arc<Context>) -> Self {
-        Self(context, Mutex::new(None))
+        Self(context, Mutex::default())
     }
 }
 

@@ -1,5 +1,7 @@
 //! What the networks list as ours, against what is stored: an orphan is closed, with an alert.
 
+use std::sync::PoisonError;
+
 use async_trait::async_trait;
 use domain::{Label, NetworkName, Timestamp, chain};
 use market::{Listed, Network};
@@ -67,15 +69,9 @@ impl Reconciler for Sweep {
 
     async fn tick(&self, now: Timestamp) -> Result<Option<Timestamp>, Error> {
         let every = self.0.config.sweep_every;
-        {
-            let mut swept_at = self.1.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            if let Some(at) = *swept_at
-                && at <= now
-                && now.since(at) < every
-            {
-                return Ok(Some(at + every));
-            }
-            *swept_at = Some(now);
+        let ahead = self.1.lock().unwrap_or_else(PoisonError::into_inner).turn(now, every);
+        if ahead.is_some() {
+            return Ok(ahead);
         }
         for network in self.0.registry.iter() {
             self.sweep(network.as_ref(), now).await?;

@@ -10,6 +10,7 @@ use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 
 use crate::context::Context;
+use crate::pace::Pace;
 use crate::{Error, Reconciler};
 
 /// The latest offers of every network.
@@ -18,7 +19,7 @@ pub(crate) struct Catalogue {
     offers: BTreeMap<NetworkName, Vec<Offer>>,
     unreachable: BTreeMap<NetworkName, String>,
     version: u64,
-    refreshed_at: Option<Timestamp>,
+    refreshed: Pace,
 }
 
 impl Catalogue {
@@ -58,7 +59,7 @@ impl Offers {
             }
             catalogue.version += 1;
         }
-        self.0.catalogue().refreshed_at = Some(now);
+        self.0.catalogue().refreshed.mark(now);
         self.0.changed();
     }
 }
@@ -71,12 +72,10 @@ impl Reconciler for Offers {
 
     async fn tick(&self, now: Timestamp) -> Result<Option<Timestamp>, Error> {
         let every = self.0.config.offers_every;
-        let refreshed_at = self.0.catalogue().refreshed_at;
-        let fresh = refreshed_at.is_some_and(|at| at <= now && now.since(at) < every);
-        if !fresh {
+        let ahead = self.0.catalogue().refreshed.ahead(now, every);
+        if ahead.is_none() {
             self.refresh(now).await;
         }
-        let at = if fresh { refreshed_at.unwrap_or(now) } else { now };
-        Ok(Some(at + every))
+        Ok(Some(ahead.unwrap_or(now + every)))
     }
 }
