@@ -14,6 +14,7 @@ mod offer;
 mod placement;
 mod probe;
 mod region;
+mod retry;
 mod settlement;
 mod spec;
 mod text;
@@ -33,6 +34,7 @@ pub use offer::{Billing, Conversion, Firmness, Offer, OfferRef, Quote};
 pub use placement::{Estimate, Placement, PlacementCause, Ranked, Refusal, RefusalCounts, Refused};
 pub use probe::{Interrupted, NoProbe, Probe};
 pub use region::{Region, RegionError};
+pub use retry::RetryStatus;
 pub use settlement::{CloudComparison, Settlement};
 pub use spec::{
     Budget, FailoverRule, FileMount, JobName, JobSpec, SegmentRange, SegmentRangeError, SpecError, Targets,

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use domain::NetworkName;
+use domain::{NetworkName, RetryStatus};
 
 /// What went wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -27,17 +27,6 @@ pub enum ErrorKind {
     InsufficientFunds,
     /// It answered something we do not understand.
     Unexpected,
-}
-
-/// Whether the call may be tried again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum RetryStatus {
-    /// The same call will fail again.
-    Permanent,
-    /// Nothing happened; the same call may succeed later.
-    Temporary,
-    /// It may or may not have happened; only looking at the network helps.
-    UnknownOutcome,
 }
 
 /// Which call it was.

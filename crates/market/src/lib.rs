@@ -11,7 +11,8 @@ mod registry;
 pub mod sim;
 
 pub use capability::Capability;
-pub use error::{Error, ErrorKind, Operation, RetryStatus};
+pub use domain::RetryStatus;
+pub use error::{Error, ErrorKind, Operation};
 pub use machine::{Machine, MachineError, MachineRef, MemoryMachine, ProcessMachine};
 pub use network::{Balance, Boot, Intent, Listed, Network, Observation, Terms};
 pub use registry::Registry;

@@ -2,21 +2,11 @@
 
 use alloy::primitives::{B256, Bytes};
 use alloy::transports::{RpcError, TransportErrorKind};
+use domain::RetryStatus;
 
 use super::JournalError;
 
 pub(super) type RpcFailure = RpcError<TransportErrorKind>;
-
-/// Whether a transaction may be asked for again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum RetryStatus {
-    /// The same call will fail again.
-    Permanent,
-    /// Nothing happened, and nothing will unless it is asked for again.
-    Temporary,
-    /// It may or may not have happened, or may still happen; asking again under the same key is safe and tells.
-    UnknownOutcome,
-}
 
 /// A transaction that is not done.
 #[derive(Debug, thiserror::Error)]

@@ -27,7 +27,7 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use self::broadcast::{Broadcast, classify};
-pub use self::error::{RetryStatus, SendError};
+pub use self::error::SendError;
 pub use self::types::{Call, IntentKey, Journal, JournalError, Mined, SenderSettings};
 use self::version::{Fees, Version};
 

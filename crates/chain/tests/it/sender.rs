@@ -9,9 +9,10 @@ use alloy::providers::{DynProvider, Provider};
 use alloy::rpc::types::TransactionRequest;
 use alloy::sol_types::{SolCall, SolError};
 use domain::Millis;
+use domain::RetryStatus;
 use futures::future::join_all;
 use waag_chain::embedded::{EmbeddedChain, TestControl};
-use waag_chain::sender::{Call, IntentKey, Journal, RetryStatus, SendError, Sender, SenderSettings};
+use waag_chain::sender::{Call, IntentKey, Journal, SendError, Sender, SenderSettings};
 
 use crate::common::{Anvil, CHAIN_ID, GWEI, Hand, Probe, WAIT_MAX, embedded, probe_code};
 use crate::faults::{Fault, Line, MemoryJournal};
