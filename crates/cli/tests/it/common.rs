@@ -130,7 +130,8 @@ impl World {
 
     /// Starts a command on a terminal of its own: what is written to its standard input is typed there.
     pub(crate) fn spawn_on_terminal(&self, args: &[&str]) -> Child {
-        let line = format!("{WAAG} {} --data {}", args.join(" "), self.data().display());
+        // With `exec` no shell is left between: some would report the Ctrl-C they saw, not the command's exit code.
+        let line = format!("exec {WAAG} {} --data {}", args.join(" "), self.data().display());
         let mut command = Command::new("script");
         command
             .args(["--quiet", "--return", "--command", &line, "/dev/null"])
