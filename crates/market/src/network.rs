@@ -91,6 +91,8 @@ pub struct Terms {
     pub span: Millis,
     /// The most we pay per hour; an auction takes no higher bid.
     pub ceiling: UsdPerHour,
+    /// Keccak-256 that names the job, for networks that keep what was ordered.
+    pub job: [u8; 32],
     /// Handed to the agent on the machine.
     pub boot: Boot,
 }

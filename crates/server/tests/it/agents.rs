@@ -36,7 +36,7 @@ impl Agent {
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        self.bare(method, path).bearer_auth(&self.boot.token)
+        self.bare(method, path).bearer_auth(self.boot.token().unwrap())
     }
 
     fn hello(&self) -> Hello {
@@ -44,6 +44,7 @@ impl Agent {
             protocol: PROTOCOL,
             instance_key: self.instance.public().to_string(),
             sandbox: SandboxKind::Namespaces,
+            introduction: None,
         }
     }
 
@@ -117,11 +118,11 @@ async fn agent_route_without_an_agent_token_answers_nothing() {
         refused(request(), 401, "token_unknown").await;
         refused(request().bearer_auth("0".repeat(64)), 401, "token_unknown").await;
         refused(request().bearer_auth(""), 401, "token_unknown").await;
-        refused(request().basic_auth(&agent.boot.token, Some("")), 401, "token_unknown").await;
+        refused(request().basic_auth(agent.boot.token().unwrap(), Some("")), 401, "token_unknown").await;
         refused(request().bearer_auth(user), 401, "token_unknown").await;
     }
     let as_user = Request::new(&plane, "GET", "/v1/jobs");
-    let as_user = as_user.with("Authorization", &format!("Bearer {}", agent.boot.token));
+    let as_user = as_user.with("Authorization", &format!("Bearer {}", agent.boot.token().unwrap()));
     as_user.send().await.must_be(401, "unauthorized");
     assert_eq!(plane.engine.job_views(1).await.unwrap()[0].executions[0].state, "starting");
 }
@@ -283,7 +284,7 @@ async fn server_whose_certificate_is_not_the_pinned_one_gets_no_token() {
     let (_plane, agents) = with_agents(1).await;
     let foreign = client(&Plane::foreign_identity().pin().to_string());
     let url = format!("{}/agent/v1/heartbeat", agents[0].boot.url);
-    let refused = foreign.post(url).bearer_auth(&agents[0].boot.token).send().await.unwrap_err();
+    let refused = foreign.post(url).bearer_auth(agents[0].boot.token().unwrap()).send().await.unwrap_err();
     assert!(refused.is_connect(), "{refused:?}");
     agents[0].welcome().await;
 }
