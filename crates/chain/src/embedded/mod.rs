@@ -39,6 +39,9 @@ pub use self::core::{Genesis, OpenError};
 pub use self::disk::DiskError;
 pub use self::transport::EmbeddedTransport;
 
+/// The id of embedded chains, as of every local chain that Ethereum tools make: nothing on one is worth anything.
+pub const CHAIN_ID: u64 = 31_337;
+
 /// A running embedded chain. Clones are the same chain; it stops when the last one, with all its transports, is dropped.
 #[derive(Clone)]
 pub struct EmbeddedChain {
