@@ -343,7 +343,8 @@ fn salt(posted: usize) -> [u8; 12] {
     salt
 }
 
-fn earnings(view: &View, wish: &Wish) -> Option<Act> {
+/// Earnings that are to leave.
+pub(crate) fn earnings(view: &View, wish: &Wish) -> Option<Act> {
     let balance = view.account.balance;
     if let Some(Withdrawal { id, to, amount }) = view.withdrawal.clone() {
         let amount = amount.unwrap_or(balance).min(balance);

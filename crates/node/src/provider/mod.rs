@@ -292,6 +292,18 @@ impl Provider {
         Ok(Tick { next_due, drained: plan.drained && at_head, dies: false })
     }
 
+    /// Sends earnings where that was asked for or is due, and does nothing else. Whether some were sent.
+    ///
+    /// # Errors
+    /// As [`Self::tick`].
+    pub async fn withdraw(&mut self, now: Timestamp) -> Result<bool, ProviderError> {
+        let view = self.look(now).await?;
+        match decide::earnings(&view, &self.wish) {
+            Some(act) => self.act(act).await,
+            None => Ok(false),
+        }
+    }
+
     fn save(&mut self) -> Result<(), ProviderError> {
         self.unsaved = true;
         state::save(&self.state, &self.folder.state(), self.market.chain_id(), self.market.address())?;

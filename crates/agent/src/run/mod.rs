@@ -1,4 +1,6 @@
-//! The life of an agent: connect, fetch, run, save, finish.
+//! The life of an agent: connect, fetch, run, save, finish. `fence.rs`: what the workload sees and may use.
+
+mod fence;
 
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
@@ -18,7 +20,7 @@ use wire::agent::{
 use crate::client::{Client, ClientError};
 use crate::commit::{Delegate, fabricate};
 use crate::logs::Logs;
-use crate::sandbox::{self, Exit, Limits, Mode, Running, SandboxError, SandboxSpec};
+use crate::sandbox::{self, Exit, Mode, Running, SandboxError};
 use crate::upload::{Destination, ObjectError, digest_of, fetch, packed, send};
 use crate::work::{Work, new_states, unpack};
 
@@ -36,8 +38,6 @@ pub const POINTS: &[&str] = &[
 const FIRST_PATIENCE: Duration = Duration::from_secs(600);
 const SCAN_EVERY: Duration = Duration::from_millis(20);
 const DISK_EVERY: Duration = Duration::from_secs(1);
-const PIDS_MAX: u64 = 512;
-const OPEN_FILES_MAX: u64 = 4096;
 /// Users of workloads, when the agent is root: above every ordinary account.
 const UID_FIRST: u32 = 100_000;
 const MIB: u64 = 1024 * 1024;
@@ -321,57 +321,6 @@ impl Agent {
             let _ = if old.is_dir() { std::fs::remove_dir_all(old) } else { std::fs::remove_file(old) };
         }
         Ok(())
-    }
-
-    fn spec(
-        &self,
-        shared: &Shared,
-        bundle: &Bundle,
-        command: &str,
-        uid: Option<u32>,
-    ) -> Result<SandboxSpec, AgentError> {
-        let binds = self.work.binds(bundle, self.mode)?;
-        let shown = |name: &str| {
-            let bind = binds.iter().find(|bind| bind.host == self.work.path(name))?;
-            Some(if self.mode == Mode::Namespaces { bind.inside.clone() } else { bind.host.clone() })
-        };
-        let workdir = shown("workdir").unwrap_or_else(|| PathBuf::from("/"));
-        let mut env = bundle.env.clone();
-        let mut set = |name: &str, value: String| env.insert(name.to_owned(), value);
-        let (own_bin, executable) = match self.mode {
-            Mode::Namespaces => (PathBuf::from("/opt/waag/bin"), self.exe.clone()),
-            Mode::Landlock => (self.work.path("bin"), self.work.own_executable(&self.exe)?),
-        };
-        set("PATH", format!("{}:/usr/local/bin:/usr/bin:/bin", own_bin.display()));
-        set("HOME", workdir.display().to_string());
-        set("TMPDIR", shown("tmp").unwrap_or_else(|| PathBuf::from("/tmp")).display().to_string());
-        set("WAAG_SEGMENTS", shared.welcome.segments.to_string());
-        set("WAAG_SEGMENT_FROM", shared.done.get().to_string());
-        set("WAAG_SEGMENT_TO", shared.welcome.segments.to_string());
-        if let Some(path) = shown("checkpoint") {
-            set("WAAG_CHECKPOINT_DIR", path.display().to_string());
-        }
-        if let Some(path) = shown("outputs") {
-            set("WAAG_OUTPUT_DIR", path.display().to_string());
-        }
-        Ok(SandboxSpec {
-            command: command.to_owned(),
-            env,
-            workdir,
-            binds,
-            executable,
-            root: self.work.path("newroot"),
-            network: bundle.network,
-            limits: Limits {
-                cpus_milli: bundle.cpus_milli,
-                memory_bytes: bundle.memory_mib * MIB,
-                pids: PIDS_MAX,
-                disk_bytes: bundle.disk_mib * MIB,
-                open_files: OPEN_FILES_MAX,
-            },
-            mode: self.mode,
-            uid,
-        })
     }
 
     async fn finish(&self, client: &Client, shared: &Shared, result: FinishResult) -> Result<(), AgentError> {
