@@ -62,8 +62,11 @@ const BASIS_POINTS: u128 = 10_000;
 /// Misbehaviour for demonstrations and tests, on the embedded chain only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// Agents and daemon are killed together once an agent has committed to some states.
-    Die,
+    /// Agents and daemon are killed together once an agent has committed to so many leaves.
+    Die {
+        /// At least this many.
+        leaves: u32,
+    },
     /// Agents put bytes of their own in the place of the state after this segment.
     Fabricate {
         /// Counted from 0.
@@ -273,7 +276,9 @@ impl Provider {
     pub async fn tick(&mut self, now: Timestamp) -> Result<Tick, ProviderError> {
         let at_head = self.follow().await?;
         let view = self.look(now).await?;
-        if self.fault == Some(Fault::Die) && act::is_time_to_die(&view) {
+        if let Some(Fault::Die { leaves }) = self.fault
+            && act::is_time_to_die(&view, leaves)
+        {
             self.kill_all().await;
             return Ok(Tick { next_due: now, drained: false, dies: true });
         }
@@ -286,8 +291,11 @@ impl Provider {
         for act in plan.acts {
             done |= self.act(act).await?;
         }
-        let poll =
-            if self.fault == Some(Fault::Die) { FAULT_POLL.min(self.config.poll) } else { self.config.poll };
+        let poll = if matches!(self.fault, Some(Fault::Die { .. })) {
+            FAULT_POLL.min(self.config.poll)
+        } else {
+            self.config.poll
+        };
         let next_due = if done || !at_head { now } else { now + poll };
         Ok(Tick { next_due, drained: plan.drained && at_head, dies: false })
     }
