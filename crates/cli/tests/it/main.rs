@@ -7,4 +7,5 @@ mod common;
 mod crash;
 mod demo;
 mod errors;
+mod provider;
 mod run;
