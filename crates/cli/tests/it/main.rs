@@ -8,4 +8,5 @@ mod common;
 mod crash;
 mod demo;
 mod errors;
+mod provider;
 mod run;

@@ -65,7 +65,7 @@ struct Seen {
 struct Found {
     record: Record,
     lease: Lease,
-    /// The time of the newest block.
+    /// The time of the block that would come next: what a deadline is held against.
     now: Timestamp,
 }
 
@@ -101,7 +101,7 @@ impl WaagNetwork {
         };
         let unreadable = |e| error::of_read(e).in_call(&self.name, operation);
         let lease = self.market.lease(record.id).await.map_err(unreadable)?;
-        let now = self.market.head().await.map_err(unreadable)?.at;
+        let now = self.market.next_time().await.map_err(unreadable)?;
         Ok(lease.map(|lease| Found { record, lease, now }))
     }
 

@@ -97,7 +97,7 @@ impl Network for WaagNetwork {
 
     async fn list_ours(&self) -> Result<Vec<Listed>, Error> {
         let unreadable = |e| of_read(e).in_call(&self.name, Operation::ListOurs);
-        let now = self.market.head().await.map_err(unreadable)?.at;
+        let now = self.market.next_time().await.map_err(unreadable)?;
         let running = self.with_index(Operation::ListOurs, |index| index.running(now)).await?;
         Ok(running.into_iter().map(|(label, since)| Listed { label, since }).collect())
     }

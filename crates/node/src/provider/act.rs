@@ -52,7 +52,7 @@ impl Provider {
             }
             Act::DropWithdrawal => {
                 tracing::warn!("there is nothing to withdraw");
-                self.request_is_met().map(|()| true)
+                self.request_is_met().map(|()| false)
             }
             Act::Accept { lease } => self.accept(lease).await,
             Act::Cancel { lease, why } => {

@@ -269,13 +269,14 @@ impl Provider {
         &self.wish.spec.hardware
     }
 
-    /// Looks at chain, machine and folder, decides, and does what is due. May be stopped anywhere and called again.
+    /// Looks at chain, machine and folder, decides, and does what is due. May be stopped anywhere and called again. `now`
+    /// says only when to look next: deadlines are held against the chain's clock.
     ///
     /// # Errors
     /// When the chain or the folder cannot be read; what was done stays done.
     pub async fn tick(&mut self, now: Timestamp) -> Result<Tick, ProviderError> {
         let at_head = self.follow().await?;
-        let view = self.look(now).await?;
+        let view = self.look().await?;
         if let Some(Fault::Die { leaves }) = self.fault
             && act::is_time_to_die(&view, leaves)
         {
@@ -304,8 +305,8 @@ impl Provider {
     ///
     /// # Errors
     /// As [`Self::tick`].
-    pub async fn withdraw(&mut self, now: Timestamp) -> Result<bool, ProviderError> {
-        let view = self.look(now).await?;
+    pub async fn withdraw(&mut self) -> Result<bool, ProviderError> {
+        let view = self.look().await?;
         match decide::earnings(&view, &self.wish) {
             Some(act) => self.act(act).await,
             None => Ok(false),
