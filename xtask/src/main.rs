@@ -14,6 +14,7 @@ mod contracts;
 mod golden;
 mod layers;
 mod openapi;
+mod schemathesis;
 mod test;
 mod tidy;
 mod tools;
@@ -28,6 +29,7 @@ Usage: cargo xtask COMMAND
   openapi [--check]    write docs/openapi.json, or only compare it
   contracts [--check]  write contracts/artifacts from the Solidity sources, or only compare them
   contracts test       format and tests of the contracts
+  schemathesis         ask a running control plane all that docs/openapi.json allows, and more
   golden               run the suites that keep golden files and rewrite those files
 ";
 
@@ -55,6 +57,7 @@ fn dispatch(args: &[&str]) -> Result<()> {
         ["contracts"] => contracts::write(root),
         ["contracts", "--check"] => contracts::check(root),
         ["contracts", "test"] => contracts::test(root),
+        ["schemathesis"] => schemathesis::run(root),
         ["golden"] => golden::run(root),
         [] | ["help" | "-h" | "--help", ..] => {
             print!("{HELP}");

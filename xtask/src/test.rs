@@ -39,6 +39,7 @@ const STEPS: &[Step] = &[
     Step { name: "artifacts", action: Action::Own("contracts --check", crate::contracts::check) },
     Step { name: "contracts", action: Action::Own("contracts test", crate::contracts::test) },
     Step { name: "openapi", action: Action::Own("openapi --check", crate::openapi::check) },
+    Step { name: "requests", action: Action::Own("schemathesis", crate::schemathesis::run) },
 ];
 
 pub(crate) fn run(root: &Path) -> Result<()> {
