@@ -10,6 +10,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 
+mod bindings;
 mod contracts;
 mod golden;
 mod layers;
@@ -29,6 +30,7 @@ Usage: cargo xtask COMMAND
   openapi [--check]    write docs/openapi.json, or only compare it
   contracts [--check]  write contracts/artifacts from the Solidity sources, or only compare them
   contracts test       format and tests of the contracts
+  bindings [--check]   write the contracts' bindings of crates/chain from the artifacts, or only compare them
   schemathesis         ask a running control plane all that docs/openapi.json allows, and more
   golden               run the suites that keep golden files and rewrite those files
 ";
@@ -57,6 +59,8 @@ fn dispatch(args: &[&str]) -> Result<()> {
         ["contracts"] => contracts::write(root),
         ["contracts", "--check"] => contracts::check(root),
         ["contracts", "test"] => contracts::test(root),
+        ["bindings"] => bindings::write(root),
+        ["bindings", "--check"] => bindings::check(root),
         ["schemathesis"] => schemathesis::run(root),
         ["golden"] => golden::run(root),
         [] | ["help" | "-h" | "--help", ..] => {

@@ -33,6 +33,7 @@ const STEPS: &[Step] = &[
     },
     Step { name: "layers", action: Action::Own("layers", crate::layers::run) },
     Step { name: "tidy", action: Action::Own("tidy", crate::tidy::run) },
+    Step { name: "bindings", action: Action::Own("bindings --check", crate::bindings::check) },
     // Tests that need processes start this binary, and cargo does not build it for the tests of other crates.
     Step { name: "binary", action: Action::Cargo(&["build", "--locked", "-p", "waag-cli"]) },
     Step { name: "tests", action: Action::Cargo(&["test", "--workspace", "--locked"]) },

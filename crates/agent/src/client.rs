@@ -49,7 +49,7 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    pub(crate) fn new(boot: &BootDoc, give_up: Duration) -> Result<Self, ClientError> {
+    pub(crate) fn new(boot: &BootDoc, token: Secret, give_up: Duration) -> Result<Self, ClientError> {
         let pin: CertificatePin = boot.pin.parse().map_err(|e| ClientError::Setup(Box::new(e)))?;
         let tls = custody::pinned_client_config(pin).map_err(|e| ClientError::Setup(Box::new(e)))?;
         let http = reqwest::Client::builder()
@@ -62,7 +62,7 @@ impl Client {
             .build()
             .map_err(|e| ClientError::Setup(Box::new(e)))?;
         let base = format!("{}/agent/v1", boot.url.trim_end_matches('/'));
-        Ok(Self { http, base, token: Arc::new(Secret::new(boot.token.clone())), give_up })
+        Ok(Self { http, base, token: Arc::new(token), give_up })
     }
 
     pub(crate) fn with_give_up(&self, give_up: Duration) -> Self {
@@ -88,6 +88,12 @@ impl Client {
         let request = || self.request(Method::POST, path).json(message).timeout(REQUEST_TIMEOUT);
         let response = self.until_answered(request).await?;
         response.json().await.map_err(|_| ClientError::Refused("its answer is malformed".to_owned()))
+    }
+
+    /// Sends a message whose answer says nothing.
+    pub(crate) async fn tell(&self, path: &str, message: &impl Serialize) -> Result<(), ClientError> {
+        let request = || self.request(Method::POST, path).json(message).timeout(REQUEST_TIMEOUT);
+        self.until_answered(request).await.map(|_| ())
     }
 
     /// Repeats a request until it is answered, or the silence is too long.

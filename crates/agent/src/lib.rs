@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod client;
+mod commit;
 mod logs;
 mod process;
 mod run;

@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use custody::{DataKey, Digest, InstanceKey, OsEntropy, PublicKey};
+use evidence::StateHasher;
 use futures::{Stream, StreamExt};
 use reqwest::{Body, Method};
 use tokio::io::AsyncWriteExt;
-use wire::agent::{SealedRef, UploadReceipt, WRAP_INFO, WRAPPED_KEY_HEADER};
+use wire::agent::{COMMITMENT_HEADER, Commitment, SealedRef, UploadReceipt, WRAP_INFO, WRAPPED_KEY_HEADER};
 
 use crate::client::{Answer, Client, ClientError, Patience, once};
 use crate::work::pack;
@@ -76,19 +77,50 @@ pub(crate) async fn fetch(
     .await
 }
 
-/// Packs, seals and uploads one file or folder; the receipt must name the bytes that were sent.
+/// One file or folder as a tar, and the digest of that.
+pub(crate) struct Packed {
+    tar: File,
+    pub(crate) digest: [u8; 32],
+}
+
+/// Packs one file or folder under a name.
+pub(crate) async fn packed(source: PathBuf, name: String, seal_dir: &Path) -> Result<Packed, ObjectError> {
+    let dir = seal_dir.to_owned();
+    blocking(move || {
+        let mut tar = pack(&source, &name, &dir)?;
+        let digest = digest_of(&mut tar)?;
+        Ok(Packed { tar, digest })
+    })
+    .await
+}
+
+/// The digest of a whole file, which is then at its start again.
+pub(crate) fn digest_of(file: &mut File) -> std::io::Result<[u8; 32]> {
+    let mut hasher = StateHasher::default();
+    file.seek(SeekFrom::Start(0))?;
+    std::io::copy(file, &mut hasher)?;
+    file.seek(SeekFrom::Start(0))?;
+    Ok(hasher.finish())
+}
+
+/// Where something goes, and under which words it is sealed.
+pub(crate) struct Destination {
+    pub(crate) path: String,
+    pub(crate) context: String,
+    /// Told with it.
+    pub(crate) commitment: Option<Commitment>,
+}
+
+/// Seals and uploads what was packed; the receipt must name the bytes that were sent.
 pub(crate) async fn send(
     client: &Client,
-    to: &str,
-    (source, name): (PathBuf, String),
-    context: String,
+    to: &Destination,
+    packed: Packed,
     customer: PublicKey,
     seal_dir: &Path,
 ) -> Result<(), ObjectError> {
-    let dir = seal_dir.to_owned();
+    let (dir, context, mut tar) = (seal_dir.to_owned(), to.context.clone(), packed.tar);
     let (sealed, wrapped) = blocking(move || {
-        let mut tar = pack(&source, &name, &dir)?;
-        tar.seek(SeekFrom::Start(0))?;
         let key = DataKey::mint(&OsEntropy);
         let mut sealed = tempfile::tempfile_in(&dir)?;
         custody::seal(&mut tar, &mut sealed, &key, context.as_bytes(), &OsEntropy)?;
@@ -101,7 +133,10 @@ pub(crate) async fn send(
         let mut file = sealed.try_clone()?;
         file.seek(SeekFrom::Start(0))?;
         let (stream, digest) = hashed(file);
-        let request = client.request(Method::PUT, to).header(WRAPPED_KEY_HEADER, &wrapped);
+        let mut request = client.request(Method::PUT, &to.path).header(WRAPPED_KEY_HEADER, &wrapped);
+        if let Some(commitment) = &to.commitment {
+            request = request.header(COMMITMENT_HEADER, commitment.to_string());
+        }
         let answer = once(request.body(Body::wrap_stream(stream))).await?;
         last_digest = digest.await.unwrap_or(last_digest);
         if let Answer::Good(response) = answer

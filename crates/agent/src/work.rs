@@ -154,12 +154,20 @@ pub(crate) fn pack(source: &Path, name: &str, seal_dir: &Path) -> io::Result<Fil
     let mut builder = tar::Builder::new(tempfile::tempfile_in(seal_dir)?);
     builder.follow_symlinks(false);
     builder.mode(tar::HeaderMode::Deterministic);
-    if fs::symlink_metadata(source)?.is_dir() {
-        builder.append_dir_all(name, source)?;
-    } else {
-        builder.append_path_with_name(source, name)?;
-    }
+    append(&mut builder, source, Path::new(name))?;
     builder.into_inner()
+}
+
+/// Folders before what is in them and everything by name, so that equal files make equal archives.
+fn append(builder: &mut tar::Builder<File>, source: &Path, name: &Path) -> io::Result<()> {
+    builder.append_path_with_name(source, name)?;
+    if !fs::symlink_metadata(source)?.is_dir() {
+        return Ok(());
+    }
+    let mut inside: Vec<_> =
+        fs::read_dir(source)?.map(|entry| entry.map(|entry| entry.file_name())).collect::<io::Result<_>>()?;
+    inside.sort();
+    inside.iter().try_for_each(|entry| append(builder, &source.join(entry), &name.join(entry)))
 }
 
 /// The states in the checkpoint folder beyond `done`, in order without a gap.

@@ -12,6 +12,7 @@ use alloy::signers::{Signer, SignerSync};
 use domain::Entropy;
 use zeroize::Zeroizing;
 
+use crate::SignerError;
 use crate::keystore::{KeystoreError, folder_open, key_file};
 
 /// A random scalar is a key unless it is zero or not below the group's order, which no one will ever see happen.
@@ -37,9 +38,48 @@ impl EvmSigner {
         from_scalar(&bytes).ok_or_else(malformed)
     }
 
+    /// A key that is not kept: whoever makes it hands it on or lets it go.
+    ///
+    /// # Errors
+    /// When randomness gives no key, which no one will ever see happen.
+    pub fn mint(entropy: &dyn Entropy) -> Result<Self, SignerError> {
+        (0..MINT_TRIES_MAX)
+            .find_map(|_| mint(entropy))
+            .and_then(|scalar| from_scalar(&scalar))
+            .ok_or(SignerError::Key)
+    }
+
+    /// The key whose scalar this is, in hex without `0x`.
+    ///
+    /// # Errors
+    /// `Key` when it is none.
+    pub fn from_hex(text: &str) -> Result<Self, SignerError> {
+        let bytes = Zeroizing::new(hex::decode(text).map_err(|_| SignerError::Key)?);
+        from_scalar(&bytes).ok_or(SignerError::Key)
+    }
+
+    /// The scalar in hex without `0x`; take care where it goes.
+    pub fn expose_hex(&self) -> Zeroizing<String> {
+        Zeroizing::new(hex::encode(self.0.to_bytes()))
+    }
+
     /// The account of this key.
     pub fn address(&self) -> Address {
         self.0.address()
+    }
+
+    /// The account as text: `0x` and 40 digits with the checksum of EIP-55.
+    pub fn address_text(&self) -> String {
+        self.0.address().to_checksum(None)
+    }
+
+    /// Signs a digest: r, s and v (27 or 28), 65 bytes, as contracts recover it.
+    ///
+    /// # Errors
+    /// When the key cannot sign, which a key in memory always can.
+    pub fn sign_digest(&self, digest: &[u8; 32]) -> Result<[u8; 65], SignerError> {
+        let signed = self.0.sign_hash_sync(&B256::from(*digest)).map_err(|_| SignerError::Key)?;
+        Ok(signed.as_bytes())
     }
 }
 

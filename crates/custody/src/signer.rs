@@ -18,8 +18,8 @@ pub struct LocalSigner(SigningKey);
 /// A key is malformed or a signature does not hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SignerError {
-    /// The key is not 32 bytes, or no point of the curve.
-    #[error("not an Ed25519 key")]
+    /// The key is not 32 bytes, or none of its curve.
+    #[error("not a key of this kind")]
     Key,
     /// The signature is not by this key over this message for this purpose.
     #[error("the signature does not hold")]

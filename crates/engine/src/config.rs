@@ -47,6 +47,10 @@ pub struct Config {
     pub release_alert: Millis,
     /// Billing up to this long after our close request is accepted.
     pub close_grace: Millis,
+    /// Escrows are asked what has moved after this.
+    pub escrow_every: Millis,
+    /// A provider whose lease has ended has this long to commit to its work; then its agent's word is brought for it.
+    pub commit_patience: Millis,
     /// The most log bytes kept of one execution.
     pub log_bytes_max: u64,
     /// The largest sealed upload.
@@ -93,6 +97,8 @@ impl Default for Config {
             backoff_max: secs(30),
             release_alert: secs(120),
             close_grace: secs(5),
+            escrow_every: Millis(500),
+            commit_patience: secs(30),
             log_bytes_max: 16 * 1024 * 1024,
             upload_bytes_max: 16 * 1024 * 1024 * 1024,
             default_memory_mib: 1024,

@@ -54,6 +54,7 @@ impl Engine {
             Box::new(leases::Sweep::new(context())),
             Box::new(executions::Executions::new(context())),
             Box::new(settlements::Settlements(context())),
+            Box::new(settlements::Escrows::new(context())),
         ]
     }
 

@@ -23,6 +23,8 @@ pub const POINTS: &[&str] = &[
     "execution.finish.after",
     "execution.lose.before",
     "execution.lose.after",
+    "settlement.escrow.before",
+    "settlement.escrow.after",
     "settlement.post.before",
     "settlement.post.after",
     "job.settle.before",

@@ -146,6 +146,8 @@ impl Engine {
             cloud_usd: Some(cloud.cost),
             cloud_source: Some(cloud.source),
             simulated: docs.iter().any(|x| x.simulated),
+            gas: rows.iter().map(|r| r.gas).sum(),
+            tx: rows.into_iter().flat_map(|r| r.txs).collect(),
         })
     }
 

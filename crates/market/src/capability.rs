@@ -26,6 +26,8 @@ pub struct Capability {
     pub queue: bool,
     /// Can lengthen a lease.
     pub extend: bool,
+    /// Its providers start agents themselves and introduce them; the boot token never reaches them.
+    pub introduces: bool,
     /// Can be refused payment after the fact. A cloud cannot, and reports say so.
     pub withholds_payment: bool,
     /// How late a purchase may show up in `observe` and `list_ours`.

@@ -48,6 +48,14 @@ pub enum Operation {
     Release,
     /// Reading our balance.
     Balance,
+    /// Asking whether an agent is the provider's.
+    Vouch,
+    /// Looking at an escrow.
+    Escrow,
+    /// Paying out of an escrow.
+    Post,
+    /// Taking back an escrow.
+    Void,
 }
 
 /// A failed call to a network.
@@ -100,6 +108,10 @@ impl fmt::Display for Operation {
             Self::Extend => "extend a lease",
             Self::Release => "release a lease",
             Self::Balance => "read the balance",
+            Self::Vouch => "tell whether an agent is the provider's",
+            Self::Escrow => "look at an escrow",
+            Self::Post => "pay out of an escrow",
+            Self::Void => "take back an escrow",
         })
     }
 }

@@ -8,7 +8,7 @@ use domain::{
 };
 use zeroize::Zeroizing;
 
-use crate::{Capability, Error};
+use crate::{Capability, Error, ErrorKind, Operation, RetryStatus};
 
 /// A place where compute can be bought.
 ///
@@ -54,6 +54,32 @@ pub trait Network: Send + Sync {
 
     /// What our account there can still spend.
     async fn balance(&self) -> Result<Balance, Error>;
+
+    /// Whether the lease's provider stands by this introduction: it runs the agent, and the agent said this. Needs
+    /// `Capability::introduces`.
+    async fn vouches(&self, _label: &Label, _introduction: &Introduction) -> Result<bool, Error> {
+        let context = "its agents show a boot token";
+        Err(Error::new(
+            self.name(),
+            Operation::Vouch,
+            ErrorKind::Unsupported,
+            RetryStatus::Permanent,
+            context,
+        ))
+    }
+}
+
+/// How an agent that was given no token makes itself known: its provider signed for its key, and its key for what it says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Introduction {
+    /// The agent's address on the network, in the network's own writing.
+    pub agent: String,
+    /// The provider's signature for that address and this lease.
+    pub delegation: Vec<u8>,
+    /// What the agent said.
+    pub statement: Vec<u8>,
+    /// The agent's signature over it.
+    pub signature: Vec<u8>,
 }
 
 /// What we ask for beside the offer.
@@ -65,6 +91,8 @@ pub struct Terms {
     pub span: Millis,
     /// The most we pay per hour; an auction takes no higher bid.
     pub ceiling: UsdPerHour,
+    /// Keccak-256 that names the job, for networks that keep what was ordered.
+    pub job: [u8; 32],
     /// Handed to the agent on the machine.
     pub boot: Boot,
 }

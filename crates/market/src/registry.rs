@@ -5,18 +5,37 @@ use std::sync::Arc;
 
 use domain::NetworkName;
 
-use crate::Network;
+use crate::{Escrow, Network};
 
 /// All connected networks. The one place where a network's type is erased.
 #[derive(Clone, Default)]
 pub struct Registry {
     networks: BTreeMap<NetworkName, Arc<dyn Network>>,
+    escrows: BTreeMap<NetworkName, Arc<dyn Escrow>>,
 }
 
 impl Registry {
     /// A registry of these networks; of two with one name the later stays.
     pub fn new(networks: impl IntoIterator<Item = Arc<dyn Network>>) -> Self {
-        Self { networks: networks.into_iter().map(|n| (n.name().clone(), n)).collect() }
+        let networks = networks.into_iter().map(|n| (n.name().clone(), n)).collect();
+        Self { networks, escrows: BTreeMap::new() }
+    }
+
+    /// The same, with the escrow of one of its networks.
+    #[must_use]
+    pub fn with_escrow(mut self, network: NetworkName, escrow: Arc<dyn Escrow>) -> Self {
+        self.escrows.insert(network, escrow);
+        self
+    }
+
+    /// The escrow of the network with this name; `None` where the network bills us.
+    pub fn escrow(&self, name: &NetworkName) -> Option<&Arc<dyn Escrow>> {
+        self.escrows.get(name)
+    }
+
+    /// All escrows, by the name of their network.
+    pub fn escrows(&self) -> impl Iterator<Item = (&NetworkName, &Arc<dyn Escrow>)> {
+        self.escrows.iter()
     }
 
     /// The network with this name.

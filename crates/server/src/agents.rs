@@ -3,7 +3,7 @@
 use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, FromRequestParts, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
 use axum::routing::{get, post, put};
 use axum::{Json, Router};
@@ -11,8 +11,8 @@ use domain::ObjectId;
 use engine::{AgentRefusal, Engine};
 use serde::Deserialize;
 use wire::agent::{
-    Finish, Heartbeat, Hello, JSON_BYTES_MAX, LOG_CHUNK_BYTES_MAX, LogAck, Orders, UploadReceipt,
-    WRAPPED_KEY_HEADER, Welcome,
+    COMMITMENT_HEADER, Commitment, Finish, Heartbeat, Hello, JSON_BYTES_MAX, LOG_CHUNK_BYTES_MAX, LogAck,
+    Orders, UploadReceipt, WRAPPED_KEY_HEADER, Welcome,
 };
 
 use crate::error::{AgentError, ApiError};
@@ -26,6 +26,7 @@ pub fn agent_api(engine: Engine) -> Router {
         .route("/agent/v1/hello", post(hello))
         .route("/agent/v1/heartbeat", post(heartbeat))
         .route("/agent/v1/finish", post(finish))
+        .route("/agent/v1/commitment", post(commit))
         .layer(DefaultBodyLimit::max(JSON_BYTES_MAX));
     let logs =
         Router::new().route("/agent/v1/logs", post(logs)).layer(DefaultBodyLimit::max(LOG_CHUNK_BYTES_MAX));
@@ -73,6 +74,15 @@ async fn heartbeat(
     Ok(Json(engine.agent_heartbeat(&token, &beat).await?))
 }
 
+async fn commit(
+    State(engine): State<Engine>,
+    Token(token): Token,
+    Doc(commitment): Doc<Commitment>,
+) -> Result<StatusCode, AgentError> {
+    engine.agent_commitment(&token, &commitment).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
 async fn finish(
     State(engine): State<Engine>,
     Token(token): Token,
@@ -115,7 +125,9 @@ async fn checkpoint(
     body: Body,
 ) -> Result<Json<UploadReceipt>, AgentError> {
     let key = wrapped_key(&headers)?;
-    Ok(Json(engine.agent_checkpoint(&token, segment, &key, body.into_data_stream()).await?))
+    let commitment = commitment(&headers)?;
+    let body = body.into_data_stream();
+    Ok(Json(engine.agent_checkpoint(&token, segment, &key, commitment.as_ref(), body).await?))
 }
 
 async fn outputs(
@@ -126,6 +138,12 @@ async fn outputs(
 ) -> Result<Json<UploadReceipt>, AgentError> {
     let key = wrapped_key(&headers)?;
     Ok(Json(engine.agent_outputs(&token, &key, body.into_data_stream()).await?))
+}
+
+fn commitment(headers: &HeaderMap) -> Result<Option<Commitment>, AgentError> {
+    let Some(value) = headers.get(COMMITMENT_HEADER) else { return Ok(None) };
+    let malformed = || AgentError(AgentRefusal::Malformed("the header waag-commitment is malformed"));
+    value.to_str().ok().and_then(|text| text.parse().ok()).map(Some).ok_or_else(malformed)
 }
 
 fn wrapped_key(headers: &HeaderMap) -> Result<String, AgentError> {

@@ -117,10 +117,31 @@ CREATE TABLE lease (
     UNIQUE (job, seq)
 );
 CREATE INDEX lease_due ON lease (due_at) WHERE state <> 'ended';
-CREATE INDEX lease_unsettled ON lease (ended_at) WHERE state = 'ended' AND settled = 0;
+CREATE INDEX lease_unsettled ON lease (due_at) WHERE state = 'ended' AND settled = 0;
 
 -- Nothing may hold two open leases for one attempt.
 CREATE UNIQUE INDEX lease_one_open ON lease (execution) WHERE state <> 'ended';
+
+-- The provider's word that the agent of a lease may sign for it.
+CREATE TABLE delegation (
+    lease TEXT PRIMARY KEY REFERENCES lease (id),
+    signature BLOB NOT NULL
+);
+
+-- Every root that the agent of a lease has signed and we have been told of.
+CREATE TABLE claim (
+    lease TEXT NOT NULL REFERENCES lease (id),
+    leaf_count BIGINT NOT NULL CHECK (leaf_count > 0),
+    root BLOB NOT NULL,
+    signature BLOB NOT NULL,
+    PRIMARY KEY (lease, leaf_count)
+);
+
+-- How far something outside was followed; written in the transaction of what was seen there.
+CREATE TABLE followed (
+    name TEXT PRIMARY KEY,
+    place TEXT NOT NULL
+);
 
 CREATE TABLE execution (
     id TEXT PRIMARY KEY,
@@ -177,6 +198,8 @@ CREATE TABLE settlement (
     fees BIGINT NOT NULL,
     refunded BIGINT NOT NULL,
     disputed BIGINT NOT NULL,
+    gas BIGINT NOT NULL DEFAULT 0,
+    txs TEXT NOT NULL DEFAULT '',
     at BIGINT NOT NULL
 );
 CREATE INDEX settlement_job ON settlement (job);

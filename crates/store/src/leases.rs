@@ -193,6 +193,18 @@ impl Store {
         Columns(&row).maybe_time("due")
     }
 
+    /// When the next ended lease is to be settled.
+    ///
+    /// # Errors
+    /// The database could not be read.
+    pub async fn lease_next_unsettled(&self) -> Result<Option<Timestamp>, Error> {
+        let row = sqlx::query("SELECT MIN(due_at) AS due FROM lease WHERE state = 'ended' AND settled = 0")
+            .fetch_one(&self.read)
+            .await
+            .doing("find the next lease to settle")?;
+        Columns(&row).maybe_time("due")
+    }
+
     /// Every open lease on a network.
     ///
     /// # Errors
@@ -206,16 +218,18 @@ impl Store {
         rows.iter().map(lease_of).collect()
     }
 
-    /// Ended leases whose money is not settled, at most `limit`, oldest first.
+    /// Ended leases whose money is to be settled now, at most `limit`, the longest due first.
     ///
     /// # Errors
     /// The database could not be read.
-    pub async fn lease_list_unsettled(&self, limit: u32) -> Result<Vec<LeaseRow>, Error> {
-        let rows = select!("WHERE state = 'ended' AND settled = 0 ORDER BY ended_at, id LIMIT $1")
-            .bind(i64::from(limit))
-            .fetch_all(&self.read)
-            .await
-            .doing("list unsettled leases")?;
+    pub async fn lease_list_unsettled(&self, now: Timestamp, limit: u32) -> Result<Vec<LeaseRow>, Error> {
+        let rows =
+            select!("WHERE state = 'ended' AND settled = 0 AND due_at <= $1 ORDER BY due_at, id LIMIT $2")
+                .bind(now.0)
+                .bind(i64::from(limit))
+                .fetch_all(&self.read)
+                .await
+                .doing("list unsettled leases")?;
         rows.iter().map(lease_of).collect()
     }
 }
@@ -329,6 +343,20 @@ impl Tx {
                 .await
                 .doing("settle a lease")?;
         Ok(done.rows_affected() == 1)
+    }
+
+    /// Looks at an ended lease that is not settled again at `at`.
+    ///
+    /// # Errors
+    /// The database could not be written.
+    pub async fn lease_settle_at(&mut self, id: LeaseId, at: Timestamp) -> Result<(), Error> {
+        sqlx::query("UPDATE lease SET due_at = $2 WHERE id = $1 AND state = 'ended' AND settled = 0")
+            .bind(id.to_string())
+            .bind(at.0)
+            .execute(self.conn())
+            .await
+            .doing("put a settlement off")?;
+        Ok(())
     }
 
     /// Makes an open lease due at once; who has read it before must read it again, or it would put the due time back.

@@ -1,7 +1,9 @@
 #![doc = include_str!("../README.md")]
 
+mod claims;
 mod error;
 mod executions;
+mod followed;
 mod jobs;
 mod leases;
 mod ledger;
@@ -15,6 +17,7 @@ mod row;
 mod settlements;
 mod tx;
 
+pub use claims::ClaimRow;
 pub use error::Error;
 pub use executions::{ExecutionChange, ExecutionRow};
 pub use jobs::{JobChange, JobRow};

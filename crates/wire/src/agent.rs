@@ -5,7 +5,8 @@
 //! |---|---|---|
 //! | `POST /agent/v1/hello` | `Hello` | `Welcome` |
 //! | `GET /agent/v1/objects/{id}` | | ciphertext |
-//! | `PUT /agent/v1/checkpoints/{segment}` | ciphertext, header `waag-wrapped-key` | `UploadReceipt` |
+//! | `PUT /agent/v1/checkpoints/{segment}` | ciphertext, header `waag-wrapped-key` and, from an agent that commits, `waag-commitment` | `UploadReceipt` |
+//! | `POST /agent/v1/commitment` | `Commitment` | 204; only from an agent that commits |
 //! | `PUT /agent/v1/outputs` | ciphertext, header `waag-wrapped-key` | `UploadReceipt` |
 //! | `POST /agent/v1/logs?offset=N` | bytes | `LogAck` |
 //! | `POST /agent/v1/heartbeat` | `Heartbeat` | `Orders` |
@@ -23,6 +24,11 @@ use serde::{Deserialize, Serialize};
 pub const PROTOCOL: u32 = 1;
 /// Header of an upload: the object's data key, wrapped to the customer's key, in hex.
 pub const WRAPPED_KEY_HEADER: &str = "waag-wrapped-key";
+/// Header of a checkpoint: a [`Commitment`] as text, over the states up to this one.
+pub const COMMITMENT_HEADER: &str = "waag-commitment";
+/// The file in its folder in which an agent that commits leaves its newest [`Commitment`], as JSON, for its provider. The
+/// control plane has been told of it.
+pub const COMMITMENT_FILE: &str = "commitment.json";
 /// Header of a 416: the offset at which the log continues.
 pub const NEXT_OFFSET_HEADER: &str = "waag-next-offset";
 /// The largest body of a JSON request.
@@ -32,7 +38,7 @@ pub const LOG_CHUNK_BYTES_MAX: usize = 256 * 1024;
 /// HPKE info for keys wrapped to an agent or to the customer.
 pub const WRAP_INFO: &[u8] = b"waag/object-key/1";
 
-/// What the agent is started with, handed over a pipe. A secret, since it holds the token.
+/// What the agent is started with, handed over a pipe. A secret, since it holds the credential.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BootDoc {
     /// The protocol version.
@@ -43,8 +49,56 @@ pub struct BootDoc {
     pub pin: String,
     /// The execution it works for.
     pub execution: ExecutionId,
-    /// The execution's token, hex.
-    pub token: String,
+    /// By what it is admitted.
+    pub credential: Credential,
+    /// Misbehaviour for demonstrations and tests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fault: Option<Fault>,
+}
+
+impl BootDoc {
+    /// The token from the control plane, for an agent that is admitted by one.
+    pub fn token(&self) -> Option<&str> {
+        match &self.credential {
+            Credential::Token { token } => Some(token),
+            Credential::ByProvider | Credential::Delegated { .. } => None,
+        }
+    }
+}
+
+/// By what an agent is admitted.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub enum Credential {
+    /// A token from the control plane, which the network hands on in secret.
+    Token {
+        /// Hex.
+        token: String,
+    },
+    /// None yet: the provider puts its delegation here.
+    ByProvider,
+    /// The provider's word. The agent makes its own token and introduces itself with it.
+    Delegated {
+        /// The lease as its network names it: 32 bytes, hex with `0x`.
+        lease: String,
+        /// EIP-712 domain separator of what the agent signs: 32 bytes, hex with `0x`.
+        domain: String,
+        /// The agent's secp256k1 key, hex. A secret.
+        agent_key: String,
+        /// The provider's signature for that key's address and this lease, hex with `0x`.
+        delegation: String,
+    },
+}
+
+/// How an agent misbehaves on purpose.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub enum Fault {
+    /// Puts bytes of its own in the place of the state after this segment.
+    Fabricate {
+        /// Counted from 0.
+        segment: u32,
+    },
 }
 
 /// First message: proves the token and introduces the instance.
@@ -56,6 +110,82 @@ pub struct Hello {
     pub instance_key: String,
     /// Which sandbox this machine allows.
     pub sandbox: SandboxKind,
+    /// From an agent that was given no token, and whose token is its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub introduction: Option<Introduction>,
+}
+
+/// Why an agent with a token of its own is to be admitted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Introduction {
+    /// The execution it works for.
+    pub execution: ExecutionId,
+    /// Its address, `0x` and 40 hex digits.
+    pub agent: String,
+    /// The provider's signature for that address, hex with `0x`.
+    pub delegation: String,
+    /// The agent's signature over [`hello_statement`], hex with `0x`.
+    pub signature: String,
+}
+
+/// What an agent that introduces itself signs, so that nobody else can take its place with another key or token.
+/// `token_hash` is that of `custody::token_hash`.
+pub fn hello_statement(execution: ExecutionId, instance_key: &str, token_hash: &str) -> String {
+    format!("waag/hello/1\n{execution}\n{instance_key}\n{token_hash}\n")
+}
+
+/// An agent's word for all states up to now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Commitment {
+    /// The root over them: 32 bytes, hex with `0x`.
+    pub root: String,
+    /// Leaves below it.
+    pub leaf_count: u32,
+    /// The agent's signature over the EIP-712 `Commitment` of lease, root and leaf count, hex with `0x`.
+    pub signature: String,
+}
+
+impl std::fmt::Display for Commitment {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {} {}", self.root, self.leaf_count, self.signature)
+    }
+}
+
+impl std::str::FromStr for Commitment {
+    type Err = CommitmentError;
+
+    fn from_str(text: &str) -> Result<Self, CommitmentError> {
+        let mut parts = text.split(' ');
+        let mut part = || parts.next().ok_or(CommitmentError);
+        let found = Self {
+            root: part()?.to_owned(),
+            leaf_count: part()?.parse().map_err(|_| CommitmentError)?,
+            signature: part()?.to_owned(),
+        };
+        found.bytes().and_then(|_| parts.next().is_none().then_some(found)).ok_or(CommitmentError)
+    }
+}
+
+impl Commitment {
+    /// Root and signature; `None` when they are not hex of 32 and 65 bytes.
+    pub fn bytes(&self) -> Option<([u8; 32], [u8; 65])> {
+        Some((bytes_of(&self.root)?, bytes_of(&self.signature)?))
+    }
+}
+
+/// A text is no commitment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a commitment is a root, a number of leaves and a signature, separated by spaces")]
+pub struct CommitmentError;
+
+/// Bytes from their hex with `0x`.
+pub fn bytes_of<const N: usize>(text: &str) -> Option<[u8; N]> {
+    hex::decode(text.strip_prefix("0x")?).ok()?.try_into().ok()
+}
+
+/// Bytes as hex with `0x`.
+pub fn hex_of(bytes: &[u8]) -> String {
+    format!("0x{}", hex::encode(bytes))
 }
 
 /// How strongly the workload is fenced.
@@ -91,6 +221,8 @@ pub struct Welcome {
     pub log_bytes_max: u64,
     /// The largest sealed upload.
     pub upload_bytes_max: u64,
+    /// The job as its leaves name it: 32 bytes, hex with `0x`.
+    pub job_hash: String,
 }
 
 /// A sealed object and its data key, wrapped to the instance key.

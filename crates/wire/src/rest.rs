@@ -224,6 +224,12 @@ pub struct SettlementDoc {
     pub cloud_source: Option<String>,
     /// Whether any of the prices was simulated.
     pub simulated: bool,
+    /// Units of gas that our own transactions used; 0 where no lease was on a chain.
+    #[serde(default)]
+    pub gas: u64,
+    /// Hashes of these transactions, oldest first.
+    #[serde(default)]
+    pub tx: Vec<String>,
 }
 
 /// Jobs, newest first.

@@ -82,6 +82,12 @@ impl tower::Service<RequestPacket> for Line {
 #[derive(Default)]
 pub(crate) struct MemoryJournal(Mutex<BTreeMap<IntentKey, Vec<Bytes>>>);
 
+impl MemoryJournal {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.lock().unwrap().is_empty()
+    }
+}
+
 #[async_trait]
 impl Journal for MemoryJournal {
     async fn add(&self, key: &IntentKey, raw: &Bytes) -> Result<(), JournalError> {

@@ -13,5 +13,6 @@ mod crash;
 mod faults;
 mod follow;
 mod head;
+mod market;
 mod requests;
 mod sender;

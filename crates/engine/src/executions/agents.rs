@@ -4,10 +4,10 @@ use custody::{PublicKey, token_hash, wrap};
 use domain::{
     EndReason, ExecutionEvent, ExecutionState, FailReason, JobEvent, JobId, LeaseState, LossReason, Outcome,
 };
-use store::{ExecutionChange, ExecutionRow, JobChange, JobRow, LogAppend, ObjectKind, ObjectRow};
+use store::{ExecutionChange, ExecutionRow, JobChange, JobRow, LeaseRow, LogAppend, ObjectKind, ObjectRow};
 use wire::agent::{
     Finish, FinishResult, Heartbeat, Hello, LOG_CHUNK_BYTES_MAX, Orders, PROTOCOL, SandboxKind, SealedRef,
-    WRAP_INFO, Welcome,
+    WRAP_INFO, Welcome, hex_of,
 };
 
 use crate::jobs::{end, release};
@@ -45,7 +45,10 @@ impl Engine {
             .instance_key
             .parse()
             .map_err(|_| AgentRefusal::Malformed("instance_key is not a public key"))?;
-        let execution = self.agent(token).await?;
+        let execution = match &hello.introduction {
+            Some(introduction) => self.admit(token, hello, introduction).await?,
+            None => self.agent(token).await?,
+        };
         if execution.instance_key.as_ref().is_some_and(|key| *key != hello.instance_key) {
             return Err(AgentRefusal::OtherInstance);
         }
@@ -59,12 +62,16 @@ impl Engine {
         Ok(welcome)
     }
 
-    async fn lease_must_be_live(&self, execution: &ExecutionRow) -> Result<(), AgentRefusal> {
+    pub(super) async fn lease_must_be_live(
+        &self,
+        execution: &ExecutionRow,
+    ) -> Result<LeaseRow, AgentRefusal> {
         let Some(id) = execution.lease else { return Err(AgentRefusal::NotYet) };
-        let lease = self.context.store.lease_get(id).await?;
-        match lease.map(|lease| lease.state) {
-            Some(LeaseState::Live) => Ok(()),
-            Some(LeaseState::Ending(_) | LeaseState::Ended(_)) => Err(AgentRefusal::Ended),
+        match self.context.store.lease_get(id).await? {
+            Some(lease) if lease.state == LeaseState::Live => Ok(lease),
+            Some(lease) if matches!(lease.state, LeaseState::Ending(_) | LeaseState::Ended(_)) => {
+                Err(AgentRefusal::Ended)
+            }
             _ => {
                 // The agent is there before we have seen it: look at the network now.
                 let mut tx = self.context.store.begin().await?;
@@ -143,6 +150,7 @@ impl Engine {
             give_up_ms: config.give_up.0,
             log_bytes_max: config.log_bytes_max,
             upload_bytes_max: config.upload_bytes_max,
+            job_hash: hex_of(&evidence::job_hash(job.id, &job.spec)),
         })
     }
 

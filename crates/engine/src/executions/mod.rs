@@ -1,7 +1,9 @@
 //! Executions watched: an agent that stays silent while the control plane listens is given up, and its job goes on
-//! elsewhere from the last checkpoint. `agents.rs` serves what agents say; `uploads.rs` takes what they send.
+//! elsewhere from the last checkpoint. `agents.rs` serves what agents say; `uploads.rs` takes what they send;
+//! `introductions.rs` admits those whose provider speaks for them.
 
 pub(crate) mod agents;
+mod introductions;
 mod uploads;
 
 use std::collections::HashSet;

@@ -9,8 +9,9 @@ use domain::{ExecutionId, JobId, ObjectId};
 use futures::{Stream, StreamExt};
 use store::{ExecutionRow, ObjectKind, ObjectRow, ReceiveError};
 use tokio::io::AsyncWriteExt;
-use wire::agent::{UploadReceipt, WRAP_INFO};
+use wire::agent::{Commitment, UploadReceipt, WRAP_INFO};
 
+use super::introductions::claim_of;
 use crate::{AgentRefusal, Engine, Error};
 
 /// What a receipt's signature is for.
@@ -81,12 +82,14 @@ impl Engine {
         token: &str,
         segment: u32,
         wrapped_key: &str,
+        commitment: Option<&Commitment>,
         body: S,
     ) -> Result<UploadReceipt, AgentRefusal>
     where
         S: Stream<Item = Result<Bytes, E>> + Send,
         E: std::error::Error + Send + 'static,
     {
+        let claim = commitment.map(claim_of).transpose()?;
         let execution = self.agent(token).await?;
         let job = self.context.job(execution.job).await?;
         if segment < execution.from_segment || segment > job.segments {
@@ -102,6 +105,9 @@ impl Engine {
             drop(tx);
             self.context.store.objects().remove(row.id).await?;
             return Err(AgentRefusal::Ended);
+        }
+        if let Some(claim) = &claim {
+            self.keep_claim(&mut tx, &execution, claim).await?;
         }
         tx.object_insert(&row).await?;
         tx.job_progress(execution.job, segment).await?;

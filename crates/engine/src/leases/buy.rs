@@ -7,7 +7,7 @@ use domain::{
 };
 use market::{Boot, ErrorKind, Intent, Network, RetryStatus, Terms};
 use store::{ExecutionChange, ExecutionRow, JobRow, LeaseChange, LeaseRow};
-use wire::agent::{BootDoc, PROTOCOL};
+use wire::agent::{BootDoc, Credential, PROTOCOL};
 use wire::doc;
 use zeroize::Zeroizing;
 
@@ -45,11 +45,17 @@ impl Leases {
         };
         let left = context.store.hold_get(job.hold).await?.map_or(Usd::ZERO, |hold| hold.left());
         let purchase = self.purchase(&best.offer, best.estimate.span, best.estimate.hold, left, &job)?;
+        let credential = if network.capability().introduces {
+            Credential::ByProvider
+        } else {
+            Credential::Token { token: purchase.token.expose().to_owned() }
+        };
         let terms = Terms {
             label: Label::of(purchase.lease),
             span: purchase.span,
             ceiling: purchase.ceiling,
-            boot: self.boot(execution, &purchase.token)?,
+            job: evidence::job_hash(job.id, &job.spec),
+            boot: self.boot(execution, credential)?,
         };
         let intent = match network.prepare(&best.offer, &terms).await {
             Ok(intent) => intent,
@@ -100,13 +106,14 @@ impl Leases {
         Ok(purchase)
     }
 
-    fn boot(&self, execution: &ExecutionRow, token: &Secret) -> Result<Boot, Error> {
+    fn boot(&self, execution: &ExecutionRow, credential: Credential) -> Result<Boot, Error> {
         let boot = BootDoc {
             protocol: PROTOCOL,
             url: self.0.agent_url.clone(),
             pin: self.0.keys.tls().pin().to_string(),
             execution: execution.id,
-            token: token.expose().to_owned(),
+            credential,
+            fault: None,
         };
         Ok(Boot::new(serde_json::to_vec(&boot).map_err(std::io::Error::from)?))
     }

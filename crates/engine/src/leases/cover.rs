@@ -39,9 +39,9 @@ impl Leases {
             Cover::Extend(amount) => self.lend(lease, amount).await?,
             Cover::StopAtCheckpoint(amount) => {
                 self.lend(lease, amount).await?;
-                self.stop_at_checkpoint(lease, now).await?;
+                return self.stop_at_checkpoint(lease, now).await;
             }
-            Cover::StopNow => self.stop_now(lease, now).await?,
+            Cover::StopNow => return self.stop_now(lease, now).await,
         }
         if let Some(until) = lease.until_at
             && network.capability().extend

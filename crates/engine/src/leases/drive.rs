@@ -158,6 +158,7 @@ impl Leases {
             label: Label::of(lease.id),
             span: lease.span,
             ceiling: best.offer.price,
+            job: evidence::job_hash(job.id, &job.spec),
             // The boot bytes went with the funded request; a bid is taken under the same label.
             boot: Boot::new(Vec::new()),
         };

@@ -1,32 +1,63 @@
 //! Settlement posted: for each ended lease the owed part of its hold is posted, the rest goes back to the job, and what
 //! was billed beyond is disputed. One transaction, guarded by the lease's `settled` mark, so it happens once.
+//!
+//! - `escrow.rs`: where an escrow stands between, it is paid out or taken back first; the ledger posts what it shows.
+//! - `follow.rs`: what escrows show against what the ledger says.
+
+mod escrow;
+mod follow;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use domain::Timestamp;
-use policy::cost;
+use domain::{Timestamp, Usd};
+use policy::cost::{self, Charge};
 use store::{LeaseRow, SettlementRow};
 use wire::doc;
 
 use crate::context::Context;
 use crate::{Config, Error, Reconciler};
 
+pub(crate) use follow::Escrows;
+
 pub(crate) struct Settlements(pub(crate) Arc<Context>);
+
+/// What there is to post for a lease.
+struct Bill {
+    charge: Charge,
+    /// Of our own transactions.
+    gas: u64,
+    txs: Vec<String>,
+}
 
 impl Settlements {
     async fn settle(&self, lease: &LeaseRow, now: Timestamp) -> Result<(), Error> {
-        let context = &self.0;
+        if let Some(escrow) = self.0.registry.escrow(&lease.network) {
+            return self.settle_escrowed(escrow.as_ref(), lease, now).await;
+        }
         let offer = doc::offer_from_text(&lease.offer)?;
-        let hold = context
-            .store
-            .hold_get(lease.hold)
-            .await?
-            .ok_or_else(|| Error::Missing { what: "hold", of: lease.id.to_string() })?;
+        let owed = self.owed(lease)?;
+        let held = self.held(lease).await?;
+        let charge = cost::split(held, lease.billed.unwrap_or(owed), owed, offer.fee);
+        self.post(lease, Bill { charge, gas: 0, txs: Vec::new() }, now).await
+    }
+
+    /// What a lease costs by its terms.
+    fn owed(&self, lease: &LeaseRow) -> Result<Usd, Error> {
+        let offer = doc::offer_from_text(&lease.offer)?;
         let life = lease.live_at.zip(lease.ended_at);
-        let grace = context.config.close_grace;
-        let owed = cost::owed(offer.billing, offer.price, offer.fee, life, lease.close_at, grace);
-        let charge = cost::split(hold.amount, lease.billed.unwrap_or(owed), owed, offer.fee);
+        let grace = self.0.config.close_grace;
+        Ok(cost::owed(offer.billing, offer.price, offer.fee, life, lease.close_at, grace))
+    }
+
+    async fn held(&self, lease: &LeaseRow) -> Result<Usd, Error> {
+        let hold = self.0.store.hold_get(lease.hold).await?;
+        Ok(hold.ok_or_else(|| Error::Missing { what: "hold", of: lease.id.to_string() })?.amount)
+    }
+
+    async fn post(&self, lease: &LeaseRow, bill: Bill, now: Timestamp) -> Result<(), Error> {
+        let context = &self.0;
+        let Bill { charge, gas, txs } = bill;
         context.reached("settlement.post.before")?;
         let mut tx = context.store.begin().await?;
         if !tx.lease_settle(lease.id).await? {
@@ -40,13 +71,15 @@ impl Settlements {
             fees: charge.fees,
             refunded: charge.refunded,
             disputed: charge.disputed,
+            gas,
+            txs,
             at: now,
         })
         .await?;
         tx.job_wake(lease.job, now).await?;
         let body = format!("{{\"paid_usd\":\"{}\",\"disputed_usd\":\"{}\"}}", charge.paid, charge.disputed);
         tx.outbox_add(now, "lease.settled", &lease.id.to_string(), &body).await?;
-        if charge.disputed > domain::Usd::ZERO {
+        if charge.disputed > Usd::ZERO {
             let text = format!(
                 "{} billed ${} more for lease {} than is owed",
                 lease.network, charge.disputed, lease.id
@@ -66,14 +99,13 @@ impl Reconciler for Settlements {
     }
 
     async fn tick(&self, now: Timestamp) -> Result<Option<Timestamp>, Error> {
-        let due = self.0.store.lease_list_unsettled(Config::BATCH).await?;
+        let due = self.0.store.lease_list_unsettled(now, Config::BATCH).await?;
         for lease in &due {
             self.settle(lease, now).await?;
         }
-        if due.is_empty() {
-            return Ok(None);
+        if !due.is_empty() {
+            self.0.changed();
         }
-        self.0.changed();
-        Ok(Some(now))
+        self.0.store.lease_next_unsettled().await.map_err(Into::into)
     }
 }

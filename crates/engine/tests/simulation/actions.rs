@@ -352,6 +352,7 @@ async fn an_orphan_is_closed_however_its_release_goes() {
             label: label.clone(),
             span: Millis::HOUR,
             ceiling: offer.price,
+            job: [9; 32],
             boot: Boot::new(b"{}".to_vec()),
         };
         cloud.submit(&cloud.prepare(&offer, &terms).await.unwrap()).await.unwrap();

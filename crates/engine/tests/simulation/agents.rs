@@ -97,7 +97,7 @@ impl Agent {
         Self {
             execution: boot.execution,
             next: now + dice.millis(100, 2_000),
-            token: boot.token,
+            token: boot.token().unwrap().to_owned(),
             instance: hex::encode(instance),
             quirk,
             repeats: dice.percent(odd / 2),
@@ -136,6 +136,7 @@ impl Agent {
             protocol: PROTOCOL,
             instance_key: self.instance.clone(),
             sandbox: SandboxKind::Namespaces,
+            introduction: None,
         };
         let mut answer = engine.agent_hello(&self.token, &hello).await;
         if self.repeats && answer.is_ok() {
@@ -202,7 +203,7 @@ impl Agent {
 
     async fn upload(&self, engine: &Engine, segment: u32) -> Result<UploadReceipt, AgentRefusal> {
         let body = stream::iter([Ok::<_, std::io::Error>(Bytes::from_static(b"state"))]);
-        engine.agent_checkpoint(&self.token, segment, &wrapped_key(), body).await
+        engine.agent_checkpoint(&self.token, segment, &wrapped_key(), None, body).await
     }
 
     async fn outputs(&mut self, engine: &Engine) -> Result<Did, Wrong> {

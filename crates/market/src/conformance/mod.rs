@@ -152,7 +152,13 @@ impl Bench<'_> {
     }
 
     fn terms(label: &Label, ceiling: UsdPerHour) -> Terms {
-        Terms { label: label.clone(), span: SPAN, ceiling, boot: Boot::new(b"conformance".to_vec()) }
+        Terms {
+            label: label.clone(),
+            span: SPAN,
+            ceiling,
+            job: [7; 32],
+            boot: Boot::new(b"conformance".to_vec()),
+        }
     }
 
     /// A ceiling that leaves room for bids above the indicative price.

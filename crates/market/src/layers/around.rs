@@ -5,7 +5,9 @@ use std::future::Future;
 use async_trait::async_trait;
 use domain::{Label, Millis, NetworkName, Offer};
 
-use crate::{Balance, Capability, Error, Intent, Listed, Network, Observation, Operation, Terms};
+use crate::{
+    Balance, Capability, Error, Intent, Introduction, Listed, Network, Observation, Operation, Terms,
+};
 
 /// Behaviour around the calls to a network. Whatever has it is a network itself, of the same name and abilities.
 pub(super) trait Around: Send + Sync {
@@ -63,5 +65,9 @@ impl<L: Around> Network for L {
 
     async fn balance(&self) -> Result<Balance, Error> {
         self.call(Operation::Balance, || self.inner().balance()).await
+    }
+
+    async fn vouches(&self, label: &Label, introduction: &Introduction) -> Result<bool, Error> {
+        self.call(Operation::Vouch, || self.inner().vouches(label, introduction)).await
     }
 }

@@ -22,7 +22,9 @@ use around::Around;
 /// What is known after a call that went wrong without an answer: a call with an effect may have had it.
 const fn unanswered(operation: Operation) -> RetryStatus {
     match operation {
-        Operation::Submit | Operation::Extend | Operation::Release => RetryStatus::UnknownOutcome,
+        Operation::Submit | Operation::Extend | Operation::Release | Operation::Post | Operation::Void => {
+            RetryStatus::UnknownOutcome
+        }
         _ => RetryStatus::Temporary,
     }
 }

@@ -57,6 +57,7 @@ impl Kind for Auction {
             auction: true,
             queue: false,
             extend: false,
+            introduces: false,
             withholds_payment: true,
             visibility: VISIBILITY,
             bid_window: config.bid_window,

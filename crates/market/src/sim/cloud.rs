@@ -59,6 +59,7 @@ impl Kind for Cloud {
             auction: false,
             queue: false,
             extend: true,
+            introduces: false,
             withholds_payment: false,
             visibility: VISIBILITY,
             bid_window: Millis::ZERO,

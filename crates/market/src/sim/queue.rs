@@ -37,6 +37,7 @@ impl Kind for Queue {
             queue: true,
             extend: false,
             // What is paid in advance cannot be refused afterwards.
+            introduces: false,
             withholds_payment: false,
             visibility: VISIBILITY,
             bid_window: Millis::ZERO,

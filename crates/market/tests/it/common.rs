@@ -79,7 +79,7 @@ impl World {
     pub(crate) async fn intent_for(&self, offer: &Offer, label: &Label) -> Intent {
         let ceiling = UsdPerHour::new(offer.price.per_hour().basis_points(15_000));
         let boot = Boot::new(format!("boot of {label}").into_bytes());
-        let terms = Terms { label: label.clone(), span: SPAN, ceiling, boot };
+        let terms = Terms { label: label.clone(), span: SPAN, ceiling, job: [7; 32], boot };
         self.network.prepare(offer, &terms).await.unwrap()
     }
 

@@ -74,6 +74,7 @@ async fn an_offer_without_a_price_cannot_be_bought() {
         label: label(1),
         span: crate::common::SPAN,
         ceiling: free.price,
+        job: [7; 32],
         boot: waag_market::Boot::new(Vec::new()),
     };
     assert_eq!(world.network.prepare(free, &terms).await.unwrap_err().kind, ErrorKind::Refused);

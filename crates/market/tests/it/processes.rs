@@ -27,7 +27,7 @@ async fn agents_outlive_the_control_plane_and_end_with_their_lease() {
     let offers = network.offers().await.unwrap();
     let offer = offers.iter().find(|o| o.stock > Some(0) && o.price > UsdPerHour::default()).unwrap();
     let boot = Boot::new(b"boot".to_vec());
-    let terms = Terms { label: label(1), span: SPAN, ceiling: offer.price, boot };
+    let terms = Terms { label: label(1), span: SPAN, ceiling: offer.price, job: [7; 32], boot };
     network.submit(&network.prepare(offer, &terms).await.unwrap()).await.unwrap();
     assert_eq!(network.running().await, [label(1)]);
     drop(network);

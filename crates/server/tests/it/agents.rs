@@ -4,8 +4,8 @@ use custody::{DataKey, InstanceKey, OsEntropy, pinned_client_config, wrap};
 use domain::Millis;
 use reqwest::{Method, RequestBuilder};
 use wire::agent::{
-    BootDoc, Finish, FinishResult, Heartbeat, Hello, LOG_CHUNK_BYTES_MAX, NEXT_OFFSET_HEADER, PROTOCOL,
-    SandboxKind, UploadReceipt, WRAP_INFO, WRAPPED_KEY_HEADER, Welcome,
+    BootDoc, Commitment, Finish, FinishResult, Heartbeat, Hello, Introduction, LOG_CHUNK_BYTES_MAX,
+    NEXT_OFFSET_HEADER, PROTOCOL, SandboxKind, UploadReceipt, WRAP_INFO, WRAPPED_KEY_HEADER, Welcome,
 };
 use wire::rest::{ErrorBody, LogDoc};
 
@@ -36,7 +36,7 @@ impl Agent {
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        self.bare(method, path).bearer_auth(&self.boot.token)
+        self.bare(method, path).bearer_auth(self.boot.token().unwrap())
     }
 
     fn hello(&self) -> Hello {
@@ -44,6 +44,7 @@ impl Agent {
             protocol: PROTOCOL,
             instance_key: self.instance.public().to_string(),
             sandbox: SandboxKind::Namespaces,
+            introduction: None,
         }
     }
 
@@ -117,11 +118,11 @@ async fn agent_route_without_an_agent_token_answers_nothing() {
         refused(request(), 401, "token_unknown").await;
         refused(request().bearer_auth("0".repeat(64)), 401, "token_unknown").await;
         refused(request().bearer_auth(""), 401, "token_unknown").await;
-        refused(request().basic_auth(&agent.boot.token, Some("")), 401, "token_unknown").await;
+        refused(request().basic_auth(agent.boot.token().unwrap(), Some("")), 401, "token_unknown").await;
         refused(request().bearer_auth(user), 401, "token_unknown").await;
     }
     let as_user = Request::new(&plane, "GET", "/v1/jobs");
-    let as_user = as_user.with("Authorization", &format!("Bearer {}", agent.boot.token));
+    let as_user = as_user.with("Authorization", &format!("Bearer {}", agent.boot.token().unwrap()));
     as_user.send().await.must_be(401, "unauthorized");
     assert_eq!(plane.engine.job_views(1).await.unwrap()[0].executions[0].state, "starting");
 }
@@ -283,7 +284,36 @@ async fn server_whose_certificate_is_not_the_pinned_one_gets_no_token() {
     let (_plane, agents) = with_agents(1).await;
     let foreign = client(&Plane::foreign_identity().pin().to_string());
     let url = format!("{}/agent/v1/heartbeat", agents[0].boot.url);
-    let refused = foreign.post(url).bearer_auth(&agents[0].boot.token).send().await.unwrap_err();
+    let refused = foreign.post(url).bearer_auth(agents[0].boot.token().unwrap()).send().await.unwrap_err();
     assert!(refused.is_connect(), "{refused:?}");
     agents[0].welcome().await;
+}
+
+/// Only a network whose providers introduce their agents admits one without a token, and only such an agent commits.
+#[tokio::test]
+async fn agent_that_nobody_introduced_is_not_admitted_by_its_own_word() {
+    let (_plane, agents) = with_agents(1).await;
+    let agent = &agents[0];
+    agent.welcome().await;
+    let introduction = |execution| Introduction {
+        execution,
+        agent: format!("0x{}", "11".repeat(20)),
+        delegation: format!("0x{}", "22".repeat(65)),
+        signature: format!("0x{}", "33".repeat(65)),
+    };
+    let hello = |one| Hello { introduction: Some(one), ..agent.hello() };
+    let said = |one| agent.bare(Method::POST, "hello").bearer_auth("mine").json(&hello(one));
+    refused(said(introduction(agent.boot.execution)), 401, "token_unknown").await;
+    refused(said(introduction(domain::ExecutionId::from_bytes([9; 10]))), 401, "token_unknown").await;
+    let no_hex = Introduction { delegation: "22".to_owned(), ..introduction(agent.boot.execution) };
+    refused(said(no_hex), 401, "token_unknown").await;
+    let commitment = |root: &str| Commitment {
+        root: root.to_owned(),
+        leaf_count: 1,
+        signature: format!("0x{}", "44".repeat(65)),
+    };
+    let whole = commitment(&format!("0x{}", "55".repeat(32)));
+    let tell = |one| agent.request(Method::POST, "commitment").json(&one);
+    refused(tell(whole), 422, "malformed").await;
+    refused(tell(commitment("0x55")), 422, "malformed").await;
 }

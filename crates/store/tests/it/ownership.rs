@@ -87,15 +87,15 @@ async fn take_over_waits_for_the_transaction_under_way() {
 #[tokio::test]
 async fn schema_of_another_version_is_refused_with_advice() {
     for (change, found) in [
-        ("UPDATE meta SET value = '2' WHERE name = 'schema'", "2"),
-        ("UPDATE meta SET value = '1.1' WHERE name = 'schema'", "1.1"),
+        ("UPDATE meta SET value = '1' WHERE name = 'schema'", "1"),
+        ("UPDATE meta SET value = '2.1' WHERE name = 'schema'", "2.1"),
         ("DELETE FROM meta", "none"),
     ] {
         let folder = tempfile::tempdir().unwrap();
         drop(Store::open(folder.path(), "first").await.unwrap());
         raw(folder.path(), change).await;
         let refused = Store::open(folder.path(), "second").await.err().unwrap().to_string();
-        let advice = "this program needs 1: use the program that wrote it";
+        let advice = "this program needs 2: use the program that wrote it";
         assert_eq!(refused, format!("the data folder has schema version {found}, {advice}"));
     }
 }

@@ -146,7 +146,17 @@ pub(crate) async fn settle(tx: &mut Tx, lease: &LeaseRow, paid: Usd) -> Result<(
     assert!(tx.lease_settle(lease.id).await?);
     let refunded = tx.hold_close_lease(lease.hold, paid, NOW).await?;
     let (fees, disputed) = (Usd::ZERO, Usd::ZERO);
-    let row = SettlementRow { lease: lease.id, job: lease.job, paid, fees, refunded, disputed, at: NOW };
+    let row = SettlementRow {
+        lease: lease.id,
+        job: lease.job,
+        paid,
+        fees,
+        refunded,
+        disputed,
+        gas: 7,
+        txs: vec!["0xa".into(), "0xb".into()],
+        at: NOW,
+    };
     tx.settlement_insert(&row).await
 }
 

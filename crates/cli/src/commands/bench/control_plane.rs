@@ -88,15 +88,14 @@ async fn play_agents(engine: Engine, machine: Arc<MemoryMachine>) {
 async fn play(engine: Engine, boot: Boot) {
     let Ok(boot) = serde_json::from_slice::<BootDoc>(boot.expose()) else { return };
     let key = InstanceKey::mint(&OsEntropy).public().to_string();
-    let hello = Hello { protocol: PROTOCOL, instance_key: key, sandbox: SandboxKind::Namespaces };
-    while let Err(AgentRefusal::NotYet | AgentRefusal::Engine(_)) =
-        engine.agent_hello(&boot.token, &hello).await
-    {
+    let Some(token) = boot.token() else { return };
+    let sandbox = SandboxKind::Namespaces;
+    let hello = Hello { protocol: PROTOCOL, instance_key: key, sandbox, introduction: None };
+    while let Err(AgentRefusal::NotYet | AgentRefusal::Engine(_)) = engine.agent_hello(token, &hello).await {
         tokio::time::sleep(LOOK_EVERY).await;
     }
     let finish = Finish { result: FinishResult::Completed, segments_done: 0 };
-    while let Err(AgentRefusal::NotYet | AgentRefusal::Engine(_)) =
-        engine.agent_finish(&boot.token, &finish).await
+    while let Err(AgentRefusal::NotYet | AgentRefusal::Engine(_)) = engine.agent_finish(token, &finish).await
     {
         tokio::time::sleep(LOOK_EVERY).await;
     }

@@ -1,4 +1,6 @@
-//! The life of an agent: connect, fetch, run, save, finish.
+//! The life of an agent: connect, fetch, run, save, finish. `fence.rs`: what the workload sees and may use.
+
+mod fence;
 
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
@@ -6,18 +8,20 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use custody::{InstanceKey, OsEntropy, PublicKey};
+use custody::{InstanceKey, OsEntropy, PublicKey, Secret};
 use domain::{FailReason, Interrupted, Probe, chain};
+use evidence::Leaf;
 use tokio::sync::watch;
 use wire::agent::{
-    BootDoc, Bundle, Finish, FinishResult, Heartbeat, Hello, Orders, PROTOCOL, SandboxKind, Welcome,
-    checkpoint_context, outputs_context,
+    BootDoc, Bundle, Commitment, Fault, Finish, FinishResult, Heartbeat, Hello, Orders, PROTOCOL,
+    SandboxKind, Welcome, bytes_of, checkpoint_context, outputs_context,
 };
 
 use crate::client::{Client, ClientError};
+use crate::commit::{Delegate, fabricate};
 use crate::logs::Logs;
-use crate::sandbox::{self, Exit, Limits, Mode, Running, SandboxError, SandboxSpec};
-use crate::upload::{ObjectError, fetch, send};
+use crate::sandbox::{self, Exit, Mode, Running, SandboxError};
+use crate::upload::{Destination, ObjectError, digest_of, fetch, packed, send};
 use crate::work::{Work, new_states, unpack};
 
 /// Every point that a [`Probe`] is told of. An agent killed at any of them loses only work since its last checkpoint.
@@ -34,8 +38,6 @@ pub const POINTS: &[&str] = &[
 const FIRST_PATIENCE: Duration = Duration::from_secs(600);
 const SCAN_EVERY: Duration = Duration::from_millis(20);
 const DISK_EVERY: Duration = Duration::from_secs(1);
-const PIDS_MAX: u64 = 512;
-const OPEN_FILES_MAX: u64 = 4096;
 /// Users of workloads, when the agent is root: above every ordinary account.
 const UID_FIRST: u32 = 100_000;
 const MIB: u64 = 1024 * 1024;
@@ -71,12 +73,16 @@ struct Agent {
     work: Work,
     mode: Mode,
     probe: Arc<dyn Probe>,
+    token: Secret,
+    /// Set where the agent speaks for its provider.
+    delegate: Option<Delegate>,
 }
 
 /// What runs beside the workload shares this.
 struct Shared {
     welcome: Welcome,
     customer: PublicKey,
+    job_hash: [u8; 32],
     done: Cell<u32>,
     orders: watch::Sender<Orders>,
 }
@@ -89,8 +95,11 @@ pub(crate) async fn run(
     probe: Arc<dyn Probe>,
 ) -> Result<(), AgentError> {
     let support = sandbox::assume_or_probe(&exe);
+    let token = boot.token().map_or_else(|| Secret::mint(&OsEntropy), |token| Secret::new(token.to_owned()));
     let agent = Agent {
-        client: Client::new(&boot, FIRST_PATIENCE)?,
+        client: Client::new(&boot, token.clone(), FIRST_PATIENCE)?,
+        delegate: Delegate::of(&boot, dir)?,
+        token,
         boot,
         key: InstanceKey::mint(&OsEntropy),
         exe,
@@ -118,17 +127,22 @@ impl Agent {
             Mode::Namespaces => SandboxKind::Namespaces,
             Mode::Landlock => SandboxKind::Landlock,
         };
-        let hello = Hello { protocol: PROTOCOL, instance_key: self.key.public().to_string(), sandbox };
+        let instance_key = self.key.public().to_string();
+        let introduction = match &self.delegate {
+            Some(delegate) => Some(delegate.introduction(&self.boot, &instance_key, &self.token)?),
+            None => None,
+        };
+        let hello = Hello { protocol: PROTOCOL, instance_key, sandbox, introduction };
         let welcome: Welcome = self.client.post("hello", &hello).await?;
         let client = self.client.with_give_up(Duration::from_millis(welcome.give_up_ms));
-        let customer = welcome
-            .customer_key
-            .parse()
-            .map_err(|_| ClientError::Refused("the customer's key is malformed".to_owned()))?;
+        let malformed = |what: &str| ClientError::Refused(format!("the {what} is malformed"));
+        let customer = welcome.customer_key.parse().map_err(|_| malformed("customer's key"))?;
+        let job_hash = bytes_of(&welcome.job_hash).ok_or_else(|| malformed("job's hash"))?;
         let shared = Rc::new(Shared {
             done: Cell::new(welcome.from_segment),
             orders: watch::Sender::new(Orders::Continue),
             customer,
+            job_hash,
             welcome,
         });
         let beats = tokio::task::spawn_local(heartbeats(client.clone(), Rc::clone(&shared)));
@@ -163,9 +177,13 @@ impl Agent {
         }
         if result == FinishResult::Completed && bundle.outputs_path.is_some() {
             self.probe.reached("agent.outputs.before")?;
+            let seal_dir = self.work.path("seal");
+            let packed = packed(self.work.path("outputs"), "outputs".to_owned(), &seal_dir).await?;
+            let leaf = Leaf::outputs(u64::from(shared.done.get()) + 1, packed.digest);
+            self.announce(client, self.commit(shared, leaf)?).await?;
             let context = outputs_context(self.boot.execution);
-            let source = (self.work.path("outputs"), "outputs".to_owned());
-            send(client, "outputs", source, context, shared.customer, &self.work.path("seal")).await?;
+            let to = Destination { path: "outputs".to_owned(), context, commitment: None };
+            send(client, &to, packed, shared.customer, &seal_dir).await?;
         }
         self.finish(client, shared, result).await
     }
@@ -181,11 +199,32 @@ impl Agent {
             let mut tar = fetch(client, inputs, &self.key, &seal_dir).await?;
             unpack(&mut tar, &self.work.root, bytes_max)?;
         }
+        let mut first = [0; 32];
         if let Some(checkpoint) = &shared.welcome.checkpoint {
             let mut tar = fetch(client, checkpoint, &self.key, &seal_dir).await?;
+            first = digest_of(&mut tar)?;
             unpack(&mut tar, &self.work.path("checkpoint"), bytes_max)?;
         }
+        let leaf = Leaf::state(u64::from(shared.done.get()), first);
+        self.announce(client, self.commit(shared, leaf)?).await?;
         Ok(bundle)
+    }
+
+    /// Where the agent speaks for its provider, it commits to one more leaf.
+    fn commit(&self, shared: &Shared, leaf: Leaf) -> Result<Option<Commitment>, AgentError> {
+        let delegate = self.delegate.as_ref();
+        Ok(delegate.map(|delegate| delegate.commit(&shared.job_hash, leaf)).transpose()?)
+    }
+
+    /// Tells the control plane, then leaves it to the provider: what a provider stands by is known on both sides.
+    async fn announce(&self, client: &Client, commitment: Option<Commitment>) -> Result<(), AgentError> {
+        let Some(commitment) = commitment else { return Ok(()) };
+        client.tell("commitment", &commitment).await?;
+        self.leave(&commitment)
+    }
+
+    fn leave(&self, commitment: &Commitment) -> Result<(), AgentError> {
+        Ok(self.delegate.as_ref().map(|delegate| delegate.leave(commitment)).transpose().map(|_| ())?)
     }
 
     /// Runs `setup`, then `run`, saving states meanwhile.
@@ -261,11 +300,20 @@ impl Agent {
     /// Uploads new states in order, and drops local ones that are no longer needed.
     async fn save_states(&self, client: &Client, shared: &Shared) -> Result<(), AgentError> {
         let folder = self.work.path("checkpoint");
+        let seal_dir = self.work.path("seal");
         for state in new_states(&folder, shared.done.get()) {
-            let context = checkpoint_context(self.boot.execution, state);
-            let source = (folder.join(state.to_string()), state.to_string());
-            let to = format!("checkpoints/{state}");
-            send(client, &to, source, context, shared.customer, &self.work.path("seal")).await?;
+            let source = folder.join(state.to_string());
+            if self.boot.fault == state.checked_sub(1).map(|segment| Fault::Fabricate { segment }) {
+                fabricate(&source)?;
+            }
+            let packed = packed(source, state.to_string(), &seal_dir).await?;
+            let to = Destination {
+                path: format!("checkpoints/{state}"),
+                context: checkpoint_context(self.boot.execution, state),
+                commitment: self.commit(shared, Leaf::state(u64::from(state), packed.digest))?,
+            };
+            send(client, &to, packed, shared.customer, &seal_dir).await?;
+            to.commitment.as_ref().map(|commitment| self.leave(commitment)).transpose()?;
             let before = shared.done.replace(state);
             self.probe.reached("agent.checkpoint.uploaded")?;
             let old = folder.join(before.to_string());
@@ -273,57 +321,6 @@ impl Agent {
             let _ = if old.is_dir() { std::fs::remove_dir_all(old) } else { std::fs::remove_file(old) };
         }
         Ok(())
-    }
-
-    fn spec(
-        &self,
-        shared: &Shared,
-        bundle: &Bundle,
-        command: &str,
-        uid: Option<u32>,
-    ) -> Result<SandboxSpec, AgentError> {
-        let binds = self.work.binds(bundle, self.mode)?;
-        let shown = |name: &str| {
-            let bind = binds.iter().find(|bind| bind.host == self.work.path(name))?;
-            Some(if self.mode == Mode::Namespaces { bind.inside.clone() } else { bind.host.clone() })
-        };
-        let workdir = shown("workdir").unwrap_or_else(|| PathBuf::from("/"));
-        let mut env = bundle.env.clone();
-        let mut set = |name: &str, value: String| env.insert(name.to_owned(), value);
-        let (own_bin, executable) = match self.mode {
-            Mode::Namespaces => (PathBuf::from("/opt/waag/bin"), self.exe.clone()),
-            Mode::Landlock => (self.work.path("bin"), self.work.own_executable(&self.exe)?),
-        };
-        set("PATH", format!("{}:/usr/local/bin:/usr/bin:/bin", own_bin.display()));
-        set("HOME", workdir.display().to_string());
-        set("TMPDIR", shown("tmp").unwrap_or_else(|| PathBuf::from("/tmp")).display().to_string());
-        set("WAAG_SEGMENTS", shared.welcome.segments.to_string());
-        set("WAAG_SEGMENT_FROM", shared.done.get().to_string());
-        set("WAAG_SEGMENT_TO", shared.welcome.segments.to_string());
-        if let Some(path) = shown("checkpoint") {
-            set("WAAG_CHECKPOINT_DIR", path.display().to_string());
-        }
-        if let Some(path) = shown("outputs") {
-            set("WAAG_OUTPUT_DIR", path.display().to_string());
-        }
-        Ok(SandboxSpec {
-            command: command.to_owned(),
-            env,
-            workdir,
-            binds,
-            executable,
-            root: self.work.path("newroot"),
-            network: bundle.network,
-            limits: Limits {
-                cpus_milli: bundle.cpus_milli,
-                memory_bytes: bundle.memory_mib * MIB,
-                pids: PIDS_MAX,
-                disk_bytes: bundle.disk_mib * MIB,
-                open_files: OPEN_FILES_MAX,
-            },
-            mode: self.mode,
-            uid,
-        })
     }
 
     async fn finish(&self, client: &Client, shared: &Shared, result: FinishResult) -> Result<(), AgentError> {
@@ -337,7 +334,8 @@ impl Agent {
     /// Says why, so that the job goes on elsewhere without waiting for silence.
     async fn give_up(&self, error: &AgentError) -> Result<(), AgentError> {
         tracing::error!(error = %chain(error), "the agent gives up");
-        let finish = Finish { result: FinishResult::GaveUp { why: chain(error) }, segments_done: 0 };
+        let result = FinishResult::GaveUp { why: chain(error) };
+        let finish = Finish { result, segments_done: 0 };
         let client = self.client.with_give_up(Duration::from_secs(10));
         match client.post::<Orders>("finish", &finish).await {
             Ok(_) | Err(ClientError::Over) => Ok(()),

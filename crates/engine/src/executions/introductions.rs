@@ -1,0 +1,110 @@
+//! Agents that their provider introduces: they show no token of ours, but the provider's word and their own.
+
+use custody::token_hash;
+use domain::{ExecutionId, Label, chain};
+use store::{ClaimRow, ExecutionChange, ExecutionRow};
+use wire::agent::{Commitment, Hello, Introduction, hello_statement};
+
+use crate::{AgentRefusal, Engine};
+
+/// Longer signatures are none.
+const SIGNATURE_BYTES_MAX: usize = 4 * 1024;
+
+impl Engine {
+    /// The execution of an agent that introduces itself with a token of its own. Once its lease is live and its provider
+    /// stands by it, the token is the execution's; the first agent stays.
+    pub(super) async fn admit(
+        &self,
+        token: &str,
+        hello: &Hello,
+        introduction: &Introduction,
+    ) -> Result<ExecutionRow, AgentRefusal> {
+        let execution = self.execution_of(introduction.execution).await?;
+        let lease = self.lease_must_be_live(&execution).await?;
+        let hash = token_hash(token);
+        if self.context.store.delegation_get(lease.id).await?.is_some() {
+            let same = execution.token_hash.as_ref() == Some(&hash);
+            return if same { Ok(execution) } else { Err(AgentRefusal::OtherInstance) };
+        }
+        let network = self.context.registry.get(&lease.network).ok_or(AgentRefusal::Unknown)?;
+        if !network.capability().introduces {
+            return Err(AgentRefusal::Unknown);
+        }
+        let delegation = bytes(&introduction.delegation)?;
+        let shown = market::Introduction {
+            agent: introduction.agent.clone(),
+            delegation: delegation.clone(),
+            statement: hello_statement(execution.id, &hello.instance_key, &hash).into_bytes(),
+            signature: bytes(&introduction.signature)?,
+        };
+        match network.vouches(&Label::of(lease.id), &shown).await {
+            Ok(true) => {}
+            Ok(false) => return Err(AgentRefusal::Unknown),
+            Err(error) => {
+                tracing::info!(lease = %lease.id, error = %chain(&error), "a network could not tell whose agent this is");
+                return Err(AgentRefusal::NotYet);
+            }
+        }
+        let mut tx = self.context.store.begin().await?;
+        let change = ExecutionChange { token_hash: Some(hash), ..ExecutionChange::default() };
+        if !tx.delegation_insert(lease.id, &delegation).await?
+            || !tx.execution_change(&execution, change, self.context.now()).await?
+        {
+            return Err(AgentRefusal::NotYet);
+        }
+        tx.commit().await?;
+        self.execution_of(execution.id).await
+    }
+
+    async fn execution_of(&self, id: ExecutionId) -> Result<ExecutionRow, AgentRefusal> {
+        let row = self.context.store.execution_get(id).await?.ok_or(AgentRefusal::Unknown)?;
+        if row.state.is_open() { Ok(row) } else { Err(AgentRefusal::Ended) }
+    }
+
+    /// Keeps what an agent commits to.
+    ///
+    /// # Errors
+    /// `Malformed` from an agent that its provider did not introduce.
+    pub async fn agent_commitment(&self, token: &str, commitment: &Commitment) -> Result<(), AgentRefusal> {
+        let execution = self.agent(token).await?;
+        let claim = claim_of(commitment)?;
+        let mut tx = self.context.store.begin().await?;
+        self.keep_claim(&mut tx, &execution, &claim).await?;
+        tx.commit().await?;
+        self.heard(&execution);
+        Ok(())
+    }
+
+    pub(super) async fn keep_claim(
+        &self,
+        tx: &mut store::Tx,
+        execution: &ExecutionRow,
+        claim: &ClaimRow,
+    ) -> Result<(), AgentRefusal> {
+        let lease = execution.lease.ok_or(AgentRefusal::NotYet)?;
+        if self.context.store.delegation_get(lease).await?.is_none() {
+            return Err(AgentRefusal::Malformed("this agent was not introduced by its provider"));
+        }
+        Ok(tx.claim_insert(lease, claim).await?)
+    }
+}
+
+/// A commitment as it is kept.
+pub(super) fn claim_of(commitment: &Commitment) -> Result<ClaimRow, AgentRefusal> {
+    let malformed =
+        AgentRefusal::Malformed("the commitment is not a root, a number of leaves and a signature");
+    let Some((root, signature)) = commitment.bytes() else { return Err(malformed) };
+    if commitment.leaf_count == 0 {
+        return Err(malformed);
+    }
+    Ok(ClaimRow { leaf_count: commitment.leaf_count, root: root.to_vec(), signature: signature.to_vec() })
+}
+
+fn bytes(text: &str) -> Result<Vec<u8>, AgentRefusal> {
+    let malformed = AgentRefusal::Malformed("the introduction is not in hex with 0x");
+    let Some(digits) = text.strip_prefix("0x").filter(|digits| digits.len() <= 2 * SIGNATURE_BYTES_MAX)
+    else {
+        return Err(malformed);
+    };
+    hex::decode(digits).map_err(|_| malformed)
+}

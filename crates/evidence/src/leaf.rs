@@ -1,0 +1,65 @@
+//! One state of a job, bound to its place.
+
+use std::io::{self, Write};
+
+use domain::JobId;
+
+use crate::keccak;
+
+const LEAF: &[u8] = &[0x00];
+const JOB: &[u8] = b"JOB/1";
+
+/// What a job is named by in its leaves and on a chain: its id and its specification.
+pub fn job_hash(job: JobId, spec: &str) -> [u8; 32] {
+    keccak(&[JOB, &job.bytes(), &keccak(&[spec.as_bytes()])])
+}
+
+/// A leaf of the tree: state `index`, or the outputs that came after the last state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Leaf {
+    /// The state's number; outputs have the one after the last state.
+    pub index: u64,
+    /// BLAKE3 of the state; zero where the work begins from nothing, and for outputs.
+    pub state: [u8; 32],
+    /// BLAKE3 of the outputs; zero for a state.
+    pub out: [u8; 32],
+}
+
+impl Leaf {
+    /// A state.
+    pub const fn state(index: u64, digest: [u8; 32]) -> Self {
+        Self { index, state: digest, out: [0; 32] }
+    }
+
+    /// Outputs.
+    pub const fn outputs(index: u64, digest: [u8; 32]) -> Self {
+        Self { index, state: [0; 32], out: digest }
+    }
+
+    /// `keccak256(0x00 || job || index as 8 bytes, big-endian || state || out)`.
+    pub fn hash(&self, job: &[u8; 32]) -> [u8; 32] {
+        keccak(&[LEAF, job, &self.index.to_be_bytes(), &self.state, &self.out])
+    }
+}
+
+/// BLAKE3 of what is written to it.
+#[derive(Debug, Clone, Default)]
+pub struct StateHasher(blake3::Hasher);
+
+impl StateHasher {
+    /// The digest of all that was written.
+    pub fn finish(&self) -> [u8; 32] {
+        self.0.finalize().into()
+    }
+}
+
+impl Write for StateHasher {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,18 @@
+#![doc = include_str!("../README.md")]
+
+mod leaf;
+mod tree;
+mod typed;
+
+pub use leaf::{Leaf, StateHasher, job_hash};
+pub use tree::Tree;
+pub use typed::commitment_digest;
+
+use sha3::{Digest, Keccak256};
+
+/// Keccak-256, as contracts compute it.
+pub fn keccak(parts: &[&[u8]]) -> [u8; 32] {
+    let mut hasher = Keccak256::new();
+    parts.iter().for_each(|part| hasher.update(part));
+    hasher.finalize().into()
+}
