@@ -90,6 +90,12 @@ impl Calls {
         self.call(Market::createLeaseCall { order: order.into(), contact: contact.into() })
     }
 
+    /// [`Self::create_lease`] by anybody who holds the consumer's signature of the order.
+    pub fn create_lease_for(&self, order: &Order, contact: Vec<u8>, signature: Vec<u8>) -> Call {
+        let (contact, signature) = (contact.into(), signature.into());
+        self.call(Market::createLeaseForCall { order: order.into(), contact, signature })
+    }
+
     /// Before acceptance: consumer or provider ends it.
     pub fn cancel(&self, order: &Order) -> Call {
         self.call(Market::cancelCall { order: order.into() })
