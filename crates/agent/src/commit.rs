@@ -12,7 +12,7 @@ use wire::agent::{
 };
 
 /// An agent that speaks for its provider about one lease.
-pub(crate) struct Delegate {
+pub struct Delegate {
     signer: EvmSigner,
     lease: [u8; 32],
     domain: [u8; 32],
@@ -26,7 +26,7 @@ impl Delegate {
     ///
     /// # Errors
     /// The credential is malformed.
-    pub(crate) fn of(boot: &BootDoc, folder: &Path) -> io::Result<Option<Self>> {
+    pub fn of(boot: &BootDoc, folder: &Path) -> io::Result<Option<Self>> {
         let Credential::Delegated { lease, domain, agent_key, delegation } = &boot.credential else {
             return Ok(None);
         };
@@ -42,7 +42,10 @@ impl Delegate {
     }
 
     /// What admits this agent, with the token that it made itself.
-    pub(crate) fn introduction(
+    ///
+    /// # Errors
+    /// The key cannot sign, which a key in memory always can.
+    pub fn introduction(
         &self,
         boot: &BootDoc,
         instance_key: &str,
@@ -58,7 +61,10 @@ impl Delegate {
     }
 
     /// Commits to one more leaf of a job.
-    pub(crate) fn commit(&self, job: &[u8; 32], leaf: Leaf) -> io::Result<Commitment> {
+    ///
+    /// # Errors
+    /// The key cannot sign, which a key in memory always can.
+    pub fn commit(&self, job: &[u8; 32], leaf: Leaf) -> io::Result<Commitment> {
         let mut tree = self.tree.borrow_mut();
         tree.push(leaf.hash(job));
         let root = tree.root().ok_or_else(|| io::Error::other("a tree with a leaf has a root"))?;
@@ -71,7 +77,10 @@ impl Delegate {
     }
 
     /// Leaves a commitment where the provider looks; it sees the one before or this one, whole.
-    pub(crate) fn leave(&self, commitment: &Commitment) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// The folder cannot be used.
+    pub fn leave(&self, commitment: &Commitment) -> io::Result<()> {
         let beside = self.folder.join(format!("{COMMITMENT_FILE}.new"));
         let mut file = File::create(&beside)?;
         file.write_all(&serde_json::to_vec(commitment)?)?;

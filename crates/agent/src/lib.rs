@@ -9,5 +9,6 @@ pub mod sandbox;
 mod upload;
 mod work;
 
+pub use commit::Delegate;
 pub use process::agent_main;
 pub use run::POINTS;

@@ -108,6 +108,8 @@ pub(crate) enum Command {
     /// Show the configuration
     #[command(after_help = "Examples:\n  waag config show\n  waag config show --origin")]
     Config(Config),
+    /// Sell this machine on the market: a process of its own, with its own folder and key
+    Provider(Provider),
     /// Measure this machine: jobs per second, start, memory
     #[command(after_help = "Examples:\n  waag bench\n  waag bench --json\n  waag bench --jobs 500")]
     Bench(Bench),
@@ -192,6 +194,86 @@ pub(crate) enum ConfigCommand {
         #[arg(long)]
         origin: bool,
     },
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Provider {
+    /// Folder of the provider
+    #[arg(long, global = true, value_name = "DIR", default_value = "waag-provider")]
+    pub(crate) folder: PathBuf,
+    #[command(subcommand)]
+    pub(crate) command: ProviderCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ProviderCommand {
+    /// Make folder, key and configuration
+    #[command(
+        after_help = "Examples:\n  waag provider init --market 0x5FbDB2315678afecb367f032d93F642f64180aa3 --set name=mill --set region=EU-DE\n  waag provider init --folder /srv/mill --set price_per_hour_usd=0.40 --set units=2\n\nEvery setting is in provider.toml, with its default."
+    )]
+    Init {
+        /// Address of the market
+        #[arg(long, value_name = "ADDRESS")]
+        market: Option<String>,
+        /// JSON-RPC of its chain
+        #[arg(long, value_name = "URL")]
+        rpc_url: Option<String>,
+        /// A setting of provider.toml; may be repeated
+        #[arg(long = "set", value_name = "KEY=VALUE", value_parser = key_value)]
+        settings: Vec<(String, String)>,
+    },
+    /// Offer the machine and serve leases until Ctrl-C; agents run on, and the next run takes them over
+    #[command(
+        after_help = "Examples:\n  waag provider run\n  waag provider run --folder /srv/mill\n  waag provider run --fault die"
+    )]
+    Run {
+        /// Misbehave, on the embedded chain only: `die`, or `fabricate=N` for segment N
+        #[arg(long, value_name = "FAULT", value_parser = fault)]
+        fault: Option<node::provider::Fault>,
+    },
+    /// Show account, stake, offers and leases
+    #[command(
+        after_help = "Examples:\n  waag provider status\n  waag provider status --json | jq .balance_usd"
+    )]
+    Status,
+    /// Withdraw the offer, take no more leases, and end with the last one
+    #[command(
+        after_help = "Examples:\n  waag provider drain\n  waag provider drain --off\n\nIt is a file in the folder, so a restart goes on draining."
+    )]
+    Drain {
+        /// Take it back
+        #[arg(long)]
+        off: bool,
+    },
+    /// Send earnings to an account outside the market
+    #[command(
+        after_help = "Examples:\n  waag provider withdraw\n  waag provider withdraw --amount 2.50 --to 0x70997970C51812dc3A010C7d01b50e0d17dc79C8\n\nA running provider does it at its next look at the chain."
+    )]
+    Withdraw {
+        /// Dollars [default: all that is there]
+        #[arg(long, value_name = "USD")]
+        amount: Option<domain::Usd>,
+        /// To whom [default: the setting `withdraw_to`, else the provider's own account]
+        #[arg(long, value_name = "ADDRESS")]
+        to: Option<chain::Address>,
+    },
+}
+
+fn key_value(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("write KEY=VALUE, for example units=2")?;
+    Ok((key.trim().to_owned(), value.trim().to_owned()))
+}
+
+fn fault(text: &str) -> Result<node::provider::Fault, String> {
+    let wrong = || "write `die`, or `fabricate=N` with a segment's number".to_owned();
+    match text.split_once('=') {
+        None if text == "die" => Ok(node::provider::Fault::Die),
+        Some(("fabricate", segment)) => {
+            let segment = segment.parse().map_err(|_| wrong())?;
+            Ok(node::provider::Fault::Fabricate { segment })
+        }
+        _ => Err(wrong()),
+    }
 }
 
 #[derive(Debug, Clone, ClapArgs)]

@@ -39,6 +39,10 @@ pub use self::core::{Genesis, OpenError};
 pub use self::disk::DiskError;
 pub use self::transport::EmbeddedTransport;
 
+/// EIP-155 id of the embedded chains that Waag starts. No public chain has it, so what is allowed on it alone can never
+/// happen elsewhere.
+pub const CHAIN_ID: u64 = 924_117_797;
+
 /// A running embedded chain. Clones are the same chain; it stops when the last one, with all its transports, is dropped.
 #[derive(Clone)]
 pub struct EmbeddedChain {

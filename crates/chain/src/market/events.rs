@@ -4,10 +4,10 @@
 
 use alloy::primitives::{Address, B256, Bytes};
 use alloy::rpc::types::Log;
-use alloy::sol_types::SolEventInterface;
+use alloy::sol_types::{SolEvent, SolEventInterface};
 use domain::Timestamp;
 
-use super::bindings::Market::MarketEvents;
+use super::bindings::Market::{self, MarketEvents};
 use super::moment;
 use super::nouns::{Cause, OfferTerms};
 use super::order::{OfferId, Order};
@@ -71,6 +71,13 @@ pub enum MarketEvent {
 }
 
 impl MarketEvent {
+    /// First topics of what tells which offers and leases there are: posted, withdrawn, created.
+    pub const NAMING: [B256; 3] = [
+        Market::OfferPosted::SIGNATURE_HASH,
+        Market::OfferWithdrawn::SIGNATURE_HASH,
+        Market::LeaseCreated::SIGNATURE_HASH,
+    ];
+
     /// The event in a log of the market. `None` for what no market of ours says.
     pub fn decode(log: &Log) -> Option<Self> {
         let event = MarketEvents::decode_log(&log.inner).ok()?.data;

@@ -28,8 +28,8 @@ pub use self::contact::{CONTACT_BYTES_MAX, Contact, ContactError};
 pub use self::deploy::{DeployError, Deployed, MarketTerms, deploy, hand_out};
 pub use self::events::{Happened, MarketEvent};
 pub use self::nouns::{Account, Cause, Lease, Offer, OfferTerms, State, Unbonding};
-pub use self::order::{Digests, OfferId, Order, SIGNATURE_BYTES, SignError, charge, sign, signer_of};
-pub use self::read::{Head, Market, ReadError, Settings};
+pub use self::order::{Digests, OfferId, Order, SIGNATURE_BYTES, charge, signer_of};
+pub use self::read::{Head, Market, ReadError, Settings, Spent};
 pub use self::refusal::Refusal;
 pub use self::spec::{SPEC_BYTES_MAX, Spec, SpecError};
 

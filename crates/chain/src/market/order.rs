@@ -5,7 +5,6 @@ use std::fmt;
 use std::str::FromStr;
 
 use alloy::primitives::{Address, B256, Signature, U256};
-use alloy::signers::SignerSync;
 use alloy::sol_types::{Eip712Domain, SolStruct, SolValue, eip712_domain};
 
 use super::bindings;
@@ -183,19 +182,6 @@ impl Digests {
     pub fn commitment(&self, lease: B256, root: B256, leaf_count: u32) -> B256 {
         Commitment { lease, root, leafCount: leaf_count }.eip712_signing_hash(&self.domain)
     }
-}
-
-/// A key could not sign.
-#[derive(Debug, thiserror::Error)]
-#[error("the key could not sign")]
-pub struct SignError(#[source] alloy::signers::Error);
-
-/// Signs a digest, as the contract reads signatures.
-///
-/// # Errors
-/// When the holder of the key cannot sign now.
-pub fn sign(signer: &impl SignerSync, digest: B256) -> Result<[u8; SIGNATURE_BYTES], SignError> {
-    signer.sign_hash_sync(&digest).map(|signature| signature.as_bytes()).map_err(SignError)
 }
 
 /// Whose signature of `digest` this is. `None` when it is nobody's, or not in the one form that the contract takes.

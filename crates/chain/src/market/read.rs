@@ -52,6 +52,15 @@ pub struct Settings {
     pub dispute_window: u32,
 }
 
+/// What a transaction cost, and whom.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Spent {
+    /// Its sender.
+    pub from: Address,
+    /// Units of gas.
+    pub gas: u64,
+}
+
 /// The newest block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Head {
@@ -298,6 +307,15 @@ impl Market {
     /// When the chain does not answer.
     pub async fn gas_balance(&self, owner: Address) -> Result<U256, ReadError> {
         self.provider.get_balance(owner).await.map_err(unreachable)
+    }
+
+    /// Who sent a transaction that is in a block, and the gas that it used.
+    ///
+    /// # Errors
+    /// When the chain does not answer.
+    pub async fn spent(&self, tx: B256) -> Result<Option<Spent>, ReadError> {
+        let receipt = self.provider.get_transaction_receipt(tx).await.map_err(unreachable)?;
+        Ok(receipt.map(|receipt| Spent { from: receipt.from, gas: receipt.gas_used }))
     }
 
     /// The market's events among these logs, in their order, each with the time of its block. Logs of other contracts, and

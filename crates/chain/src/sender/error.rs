@@ -2,7 +2,7 @@
 
 use alloy::primitives::{B256, Bytes};
 use alloy::transports::{RpcError, TransportErrorKind};
-use domain::RetryStatus;
+use domain::{Interrupted, RetryStatus};
 
 use super::JournalError;
 
@@ -67,6 +67,9 @@ pub enum SendError {
     /// The journal holds something else than transactions of this account.
     #[error("the journal holds no transaction of this account under this key")]
     JournalDamaged,
+    /// A test stopped it here.
+    #[error(transparent)]
+    Interrupted(#[from] Interrupted),
     /// The key could not sign.
     #[error("the key could not sign")]
     Sign(#[source] alloy::signers::Error),
@@ -83,7 +86,7 @@ impl SendError {
             | Self::Unreachable(_)
             | Self::Journal(_)
             | Self::Sign(_) => RetryStatus::Temporary,
-            Self::Pending { .. } | Self::NonceUsed { .. } | Self::JournalDamaged => {
+            Self::Pending { .. } | Self::NonceUsed { .. } | Self::JournalDamaged | Self::Interrupted(_) => {
                 RetryStatus::UnknownOutcome
             }
         }

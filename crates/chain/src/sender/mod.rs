@@ -23,6 +23,7 @@ use alloy::network::TxSigner;
 use alloy::primitives::{Address, Bytes, Signature, U256};
 use alloy::providers::{DynProvider, Provider};
 use alloy::rpc::types::{TransactionReceipt, TransactionRequest};
+use domain::{NoProbe, Probe};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
@@ -30,6 +31,10 @@ use self::broadcast::{Broadcast, classify};
 pub use self::error::SendError;
 pub use self::types::{Call, IntentKey, Journal, JournalError, Mined, SenderSettings};
 use self::version::{Fees, Version};
+
+/// Every point that a [`Probe`] is told of: signed and stored, handed to the chain, seen in a block. A process killed at
+/// any of them, which sends again under the same key, makes the call happen once.
+pub const POINTS: &[&str] = &["transaction.stored", "transaction.sent", "transaction.mined"];
 
 /// What is added to an estimate of gas, in percent: the state may differ a little when the transaction is executed.
 const GAS_MARGIN_PERCENT: u64 = 25;
@@ -40,6 +45,7 @@ pub struct Sender {
     signer: Arc<dyn TxSigner<Signature> + Send + Sync>,
     journal: Arc<dyn Journal>,
     settings: SenderSettings,
+    probe: Arc<dyn Probe>,
     one_at_a_time: Mutex<()>,
 }
 
@@ -51,7 +57,14 @@ impl Sender {
         journal: Arc<dyn Journal>,
         settings: SenderSettings,
     ) -> Self {
-        Self { provider, signer, journal, settings, one_at_a_time: Mutex::new(()) }
+        let probe = Arc::new(NoProbe);
+        Self { provider, signer, journal, settings, probe, one_at_a_time: Mutex::new(()) }
+    }
+
+    /// The same, which tells `probe` of every point.
+    #[must_use]
+    pub fn with_probe(self, probe: Arc<dyn Probe>) -> Self {
+        Self { probe, ..self }
     }
 
     /// The account.
@@ -152,7 +165,10 @@ impl Sender {
         };
         let version = self.sign(tx).await?;
         self.journal.add(key, &version.raw).await.map_err(SendError::Journal)?;
-        match self.broadcast(&version).await {
+        self.probe.reached("transaction.stored")?;
+        let answer = self.broadcast(&version).await;
+        self.probe.reached("transaction.sent")?;
+        match answer {
             // Whatever handed these bytes on may have done so twice: a nonce that is used says nothing about by whom.
             Broadcast::Taken | Broadcast::NonceUsed | Broadcast::Unknown => Ok(version),
             Broadcast::Refused(error) => {
@@ -210,6 +226,7 @@ impl Sender {
         loop {
             // A chain that does not answer now may do so later; the wait is bounded all the same.
             if let Ok(Some(mined)) = self.look(&versions).await {
+                self.probe.reached("transaction.mined")?;
                 return finish(mined);
             }
             let now = Instant::now();

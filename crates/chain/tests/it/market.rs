@@ -269,10 +269,10 @@ async fn agents_signed_root_is_taken_from_anybody_once_the_lease_is_over() {
     scene.provider.send("accept", &calls.accept(&order)).await;
     let agent = Party::stranger(&scene.chain);
     let delegated = market.digests().delegation(id, agent.address());
-    let delegation = market::sign(&scene.provider.signer, delegated).unwrap();
+    let delegation = scene.provider.signer.sign_digest(&delegated.0).unwrap();
     assert_eq!(market::signer_of(delegated, &delegation), Some(scene.provider.address()));
     let root = B256::repeat_byte(6);
-    let signature = market::sign(&agent.signer, market.digests().commitment(id, root, 2)).unwrap();
+    let signature = agent.signer.sign_digest(&market.digests().commitment(id, root, 2).0).unwrap();
     let call = calls.commit_signed(&order, root, 2, delegation.to_vec(), signature.to_vec());
     scene.consumer.send("end", &calls.end(&order)).await;
     scene.consumer.send("commit", &call).await;

@@ -95,6 +95,34 @@ async fn intent_sent_again_is_the_same_transaction() {
     assert_eq!(scene.steps().await, 2);
 }
 
+/// Dies at one point, the first time.
+struct DiesAt(&'static str, std::sync::atomic::AtomicBool);
+
+impl domain::Probe for DiesAt {
+    fn reached(&self, point: &'static str) -> Result<(), domain::Interrupted> {
+        let dies = point == self.0 && !self.1.swap(true, std::sync::atomic::Ordering::SeqCst);
+        if dies { Err(domain::Interrupted { point }) } else { Ok(()) }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sender_that_dies_at_any_point_sends_once() {
+    for point in waag_chain::sender::POINTS {
+        let scene = Scene::new().await;
+        let probe = Arc::new(DiesAt(point, Default::default()));
+        let died = scene.sender(settings()).with_probe(probe.clone());
+        let error = died.send(&key("a"), &add(scene.probe)).await.unwrap_err();
+        assert!(matches!(error, SendError::Interrupted(_)), "{point}: {error:?}");
+        assert_eq!(error.status(), RetryStatus::UnknownOutcome);
+        assert!(
+            *point != "transaction.stored" || scene.nonce().await == 1,
+            "nothing is sent before it is stored"
+        );
+        scene.sender(settings()).send(&key("a"), &add(scene.probe)).await.unwrap();
+        assert_eq!((scene.steps().await, scene.nonce().await), (1, 2), "{point}");
+    }
+}
+
 // Killed between storing and sending, or sent into a line that was cut: the same to a sender that starts again.
 #[tokio::test(flavor = "multi_thread")]
 async fn intent_signed_but_not_sent_is_sent_later_once() {

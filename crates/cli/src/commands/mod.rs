@@ -14,6 +14,7 @@ mod jobs;
 mod logs;
 mod offers;
 mod outputs;
+mod provider;
 mod run;
 mod up;
 
@@ -47,6 +48,7 @@ pub(crate) async fn dispatch(args: Args, out: &Out) -> Done {
         Command::Account => account::run(&session()?).await,
         Command::Doctor => doctor::run(settings(), out).await,
         Command::Config(config) => config::run(&settings()?, &config, out),
+        Command::Provider(provider) => provider::run(&provider, out).await,
         Command::Bench(bench) => bench::run(&bench, out).await,
         Command::Example(example) => example::run(&example, out),
         Command::Openapi => {

@@ -3,6 +3,8 @@
 mod memory;
 mod process;
 
+use std::{fs, io};
+
 use async_trait::async_trait;
 use domain::Label;
 
@@ -37,6 +39,24 @@ pub struct MachineRef {
     pub started: u64,
 }
 
+impl MachineRef {
+    /// The name of a child that has not been waited for, so that its id is still its own.
+    ///
+    /// # Errors
+    /// The kernel does not tell of it.
+    pub fn of_child(child: &std::process::Child) -> io::Result<Self> {
+        Ok(Self { pid: child.id(), started: start_time(child.id())?.unwrap_or(0) })
+    }
+
+    /// Whether that very process still lives.
+    ///
+    /// # Errors
+    /// The kernel does not tell of it.
+    pub fn lives(self) -> io::Result<bool> {
+        Ok(start_time(self.pid)? == Some(self.started))
+    }
+}
+
 /// A machine call failed.
 #[derive(Debug, thiserror::Error)]
 pub enum MachineError {
@@ -47,7 +67,7 @@ pub enum MachineError {
         label: Label,
         /// Why.
         #[source]
-        source: std::io::Error,
+        source: io::Error,
     },
     /// What a dead agent left could not be removed.
     #[error("what the agent for {label} left could not be removed")]
@@ -56,7 +76,7 @@ pub enum MachineError {
         label: Label,
         /// Why.
         #[source]
-        source: std::io::Error,
+        source: io::Error,
     },
     /// The process could not be looked at or ended.
     #[error("the agent process {pid} could not be reached")]
@@ -65,6 +85,23 @@ pub enum MachineError {
         pid: u32,
         /// Why.
         #[source]
-        source: std::io::Error,
+        source: io::Error,
     },
+}
+
+/// The kernel's start time of a living process, field 22 of `/proc/<pid>/stat` (proc(5)); `None` when it is gone or a
+/// zombie.
+fn start_time(pid: u32) -> io::Result<Option<u64>> {
+    let text = match fs::read_to_string(format!("/proc/{pid}/stat")) {
+        Ok(text) => text,
+        Err(e) if e.kind() == io::ErrorKind::NotFound || e.raw_os_error() == Some(3) => return Ok(None),
+        Err(e) => return Err(e),
+    };
+    // The second field is the name in brackets and may hold anything, so fields are counted after its end.
+    let mut fields =
+        text.rsplit_once(')').map(|(_, rest)| rest.split_ascii_whitespace()).into_iter().flatten();
+    if matches!(fields.next(), Some("Z" | "X") | None) {
+        return Ok(None);
+    }
+    Ok(fields.nth(18).and_then(|field| field.parse().ok()))
 }

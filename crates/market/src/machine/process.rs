@@ -68,7 +68,7 @@ impl ProcessMachine {
         let mut children = self.children();
         reap(&mut children);
         if let Some(machine) = self.recorded(label)
-            && lives(machine)?
+            && machine.lives()?
         {
             return Ok(machine);
         }
@@ -104,7 +104,7 @@ impl ProcessMachine {
 
 /// Records which process it is, then hands it the boot bytes: until it has them it can do nothing.
 fn introduce(child: &mut Child, folder: &Path, boot: &Boot) -> io::Result<MachineRef> {
-    let machine = MachineRef { pid: child.id(), started: start_time(child.id())?.unwrap_or(0) };
+    let machine = MachineRef::of_child(child)?;
     write_whole(&folder.join(RECORD), &serde_json::to_vec(&machine)?)?;
     if let Some(mut stdin) = child.stdin.take() {
         match stdin.write_all(boot.expose()) {
@@ -120,31 +120,10 @@ fn reap(children: &mut HashMap<u32, Child>) {
     children.retain(|_, child| matches!(child.try_wait(), Ok(None)));
 }
 
-fn lives(machine: MachineRef) -> io::Result<bool> {
-    Ok(start_time(machine.pid)? == Some(machine.started))
-}
-
 fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let temporary = path.with_extension("new");
     fs::write(&temporary, bytes)?;
     fs::rename(&temporary, path)
-}
-
-/// The kernel's start time of a living process, field 22 of `/proc/<pid>/stat` (proc(5)); `None` when it is gone or a
-/// zombie.
-fn start_time(pid: u32) -> io::Result<Option<u64>> {
-    let text = match fs::read_to_string(format!("/proc/{pid}/stat")) {
-        Ok(text) => text,
-        Err(e) if e.kind() == io::ErrorKind::NotFound || e.raw_os_error() == Some(3) => return Ok(None),
-        Err(e) => return Err(e),
-    };
-    // The second field is the name in brackets and may hold anything, so fields are counted after its end.
-    let mut fields =
-        text.rsplit_once(')').map(|(_, rest)| rest.split_ascii_whitespace()).into_iter().flatten();
-    if matches!(fields.next(), Some("Z" | "X") | None) {
-        return Ok(None);
-    }
-    Ok(fields.nth(18).and_then(|field| field.parse().ok()))
 }
 
 #[async_trait]
@@ -154,13 +133,13 @@ impl Machine for ProcessMachine {
     }
 
     async fn find(&self, _label: &Label, machine: MachineRef) -> Result<bool, MachineError> {
-        lives(machine).map_err(|source| MachineError::Reach { pid: machine.pid, source })
+        machine.lives().map_err(|source| MachineError::Reach { pid: machine.pid, source })
     }
 
     async fn kill(&self, _label: &Label, machine: MachineRef) -> Result<(), MachineError> {
         let failed = |source| MachineError::Reach { pid: machine.pid, source };
         for step in 0..KILL_STEPS {
-            if !lives(machine).map_err(failed)? {
+            if !machine.lives().map_err(failed)? {
                 reap(&mut self.children());
                 return Ok(());
             }
@@ -253,9 +232,9 @@ mod tests {
         let agent = machine.start(&label, &Boot::new(Vec::new())).await.unwrap();
         let note = machine.dir.join(label.as_str()).join("child");
         let child = eventually(|| fs::read_to_string(&note).ok()?.trim().parse().ok()).await;
-        let child = MachineRef { pid: child, started: start_time(child).unwrap().unwrap() };
+        let child = MachineRef { pid: child, started: crate::machine::start_time(child).unwrap().unwrap() };
         machine.kill(&label, agent).await.unwrap();
-        eventually(|| (!lives(child).unwrap()).then_some(())).await;
+        eventually(|| (!child.lives().unwrap()).then_some(())).await;
     }
 
     #[tokio::test]
@@ -277,7 +256,7 @@ mod tests {
         let started = machine.start(&label, &Boot::new(Vec::new())).await.unwrap();
         let child_is_kept = || machine.children.lock().unwrap().contains_key(&started.pid);
         assert!(child_is_kept());
-        eventually(|| (!lives(started).unwrap()).then_some(())).await;
+        eventually(|| (!started.lives().unwrap()).then_some(())).await;
         assert!(!machine.find(&label, started).await.unwrap());
         assert!(child_is_kept(), "it was found dead while still a zombie");
     }

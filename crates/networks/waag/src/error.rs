@@ -1,0 +1,68 @@
+//! What goes wrong on a chain, in the words of every network.
+
+use chain::follow::FollowError;
+use chain::market::{ReadError, Refusal};
+use chain::sender::SendError;
+use domain::{NetworkName, RetryStatus};
+use market::{Error, ErrorKind, Operation};
+
+/// A failure before it is known in which call.
+pub(crate) struct Cause {
+    kind: ErrorKind,
+    status: RetryStatus,
+    context: String,
+    source: Box<dyn std::error::Error + Send + Sync>,
+}
+
+impl Cause {
+    pub(crate) fn in_call(self, network: &NetworkName, operation: Operation) -> Error {
+        let mut error = Error::new(network, operation, self.kind, self.status, self.context);
+        error.source = Some(self.source);
+        error
+    }
+}
+
+pub(crate) fn of_read(error: ReadError) -> Cause {
+    let kind = match error {
+        ReadError::NoMarket { .. } => ErrorKind::Unexpected,
+        ReadError::Unreachable(_) | ReadError::NoBlock(_) => ErrorKind::Unavailable,
+    };
+    Cause {
+        kind,
+        status: error.status(),
+        context: "the market could not be read".to_owned(),
+        source: Box::new(error),
+    }
+}
+
+pub(crate) fn of_follow(error: FollowError) -> Cause {
+    let (kind, status) = match error {
+        FollowError::Unreachable(_) | FollowError::Moved => (ErrorKind::Unavailable, RetryStatus::Temporary),
+        FollowError::TooDeep { .. } => (ErrorKind::Unexpected, RetryStatus::Permanent),
+    };
+    Cause { kind, status, context: "its events could not be read".to_owned(), source: Box::new(error) }
+}
+
+/// A transaction that is not done. A refusal by the contract means that nothing happened and nothing will.
+pub(crate) fn of_send(error: SendError) -> Cause {
+    let kind = match Refusal::of(&error) {
+        Some(
+            Refusal::InsufficientBalance { .. }
+            | Refusal::InsufficientAllowance { .. }
+            | Refusal::InsufficientTokens { .. },
+        ) => ErrorKind::InsufficientFunds,
+        Some(Refusal::PriceTooHigh { .. } | Refusal::OfferNotAvailable { .. }) => ErrorKind::LostRace,
+        Some(Refusal::NotEnoughUnits { .. } | Refusal::InsufficientStake { .. }) => ErrorKind::NoCapacity,
+        Some(_) => ErrorKind::Refused,
+        None => match &error {
+            SendError::Reverted { .. } => ErrorKind::Refused,
+            SendError::NoFunds => ErrorKind::InsufficientFunds,
+            _ => ErrorKind::Unavailable,
+        },
+    };
+    let context = match Refusal::of(&error) {
+        Some(refusal) => refusal.to_string(),
+        None => "its transaction is not done".to_owned(),
+    };
+    Cause { kind, status: error.status(), context, source: Box::new(error) }
+}

@@ -1,0 +1,457 @@
+//! `provider.toml`: every setting with its default, one value each. What is wrong is said by field, with the fix.
+
+use std::collections::BTreeMap;
+use std::fmt::{Display, Write as _};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use chain::Address;
+use domain::{Millis, ProviderName, Region, Usd, UsdPerHour};
+
+const UNITS_MAX: u32 = 1_024;
+const POLL_MIN: Millis = Millis(50);
+const POLL_MAX: Millis = Millis(60_000);
+const SPAN_MAX: Millis = Millis(366 * 24 * Millis::HOUR.0);
+
+/// What a provider is told by its owner.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// JSON-RPC of the chain.
+    pub rpc_url: String,
+    /// The market's address there.
+    pub market: Option<Address>,
+    /// No event of the market is older than this block.
+    pub from_block: u64,
+    /// What the provider calls itself.
+    pub name: ProviderName,
+    /// Where the machine stands.
+    pub region: Region,
+    /// For one unit.
+    pub price: UsdPerHour,
+    /// Into how many equal parts the machine is divided; each serves one lease.
+    pub units: u32,
+    /// Stake to hold; `None` for what the market asks for.
+    pub stake: Option<Usd>,
+    /// How long an offer stands before it is renewed.
+    pub available: Millis,
+    /// The longest lease that is taken.
+    pub span_max: Millis,
+    /// From acceptance to a running agent, as told to consumers.
+    pub startup: Millis,
+    /// Thousandths of a core, at most.
+    pub cpus_milli: Option<u32>,
+    /// MiB, at most.
+    pub memory_mib: Option<u64>,
+    /// MiB, at most.
+    pub disk_mib: Option<u64>,
+    /// Whether accelerators are offered.
+    pub accelerators: bool,
+    /// Time between two looks at the chain.
+    pub poll: Millis,
+    /// Where earnings go.
+    pub withdraw_to: Option<Address>,
+    /// Earnings go there by themselves once they are more than this.
+    pub withdraw_above: Option<Usd>,
+    /// Most that a unit of gas may cost, in gwei.
+    pub fee_cap_gwei: u64,
+    /// Tip for a unit of gas, in gwei.
+    pub tip_gwei: u64,
+    /// Blocks that must follow before anything counts as done.
+    pub confirmations: u64,
+}
+
+/// A setting or the file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("{path} cannot be read")]
+    Read {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The file is no TOML.
+    #[error("{path} is not TOML: mend it at the place named")]
+    Form {
+        /// Which.
+        path: PathBuf,
+        /// Where and why.
+        #[source]
+        source: Box<toml::de::Error>,
+    },
+    /// There is no such setting.
+    #[error("`{field}` is not a setting of a provider: remove it; the settings are {known}")]
+    Unknown {
+        /// As it was written.
+        field: String,
+        /// All there are.
+        known: String,
+    },
+    /// A setting has a value that it cannot have.
+    #[error("`{field}` cannot be `{value}`: {why}")]
+    Value {
+        /// Which.
+        field: &'static str,
+        /// As it was written.
+        value: String,
+        /// What is wrong, and what would be right.
+        why: String,
+    },
+}
+
+type Set = fn(&mut Config, &str) -> Result<(), String>;
+
+/// One setting: its name, one line about it, its default as text, and how a text is taken.
+struct Row {
+    key: &'static str,
+    about: &'static str,
+    default: &'static str,
+    set: Set,
+}
+
+fn read<T: FromStr<Err: Display>>(slot: &mut T, text: &str) -> Result<(), String> {
+    *slot = text.parse().map_err(|e: T::Err| e.to_string())?;
+    Ok(())
+}
+
+/// An empty text is no value.
+fn perhaps<T: FromStr<Err: Display>>(slot: &mut Option<T>, text: &str) -> Result<(), String> {
+    *slot = if text.is_empty() { None } else { Some(text.parse().map_err(|e: T::Err| e.to_string())?) };
+    Ok(())
+}
+
+fn address(slot: &mut Option<Address>, text: &str) -> Result<(), String> {
+    perhaps(slot, text).map_err(|_| "write an address: 0x and 40 hexadecimal digits".to_owned())
+}
+
+fn number<T: FromStr + PartialOrd + Display + Copy>(
+    slot: &mut T,
+    text: &str,
+    least: T,
+    most: T,
+) -> Result<(), String> {
+    let wrong = || format!("write a whole number from {least} to {most}");
+    let value: T = text.parse().map_err(|_| wrong())?;
+    if !(least..=most).contains(&value) {
+        return Err(wrong());
+    }
+    *slot = value;
+    Ok(())
+}
+
+fn limit<T: FromStr + PartialOrd + Display + Copy + From<u8>>(
+    slot: &mut Option<T>,
+    text: &str,
+) -> Result<(), String> {
+    let wrong = "write a whole number from 1, or nothing for all that there is";
+    *slot = match text {
+        "" => None,
+        text => {
+            let value: T = text.parse().map_err(|_| wrong.to_owned())?;
+            Some(value).filter(|value| *value >= T::from(1)).ok_or_else(|| wrong.to_owned())?.into()
+        }
+    };
+    Ok(())
+}
+
+fn span(slot: &mut Millis, text: &str, least: Millis, most: Millis) -> Result<(), String> {
+    let mut value = Millis::ZERO;
+    read(&mut value, text)?;
+    if !(least..=most).contains(&value) {
+        return Err(format!("write a length of time from {least} to {most}"));
+    }
+    *slot = value;
+    Ok(())
+}
+
+fn amount(slot: &mut Option<Usd>, text: &str) -> Result<(), String> {
+    perhaps(slot, text)?;
+    let negative = slot.is_some_and(Usd::is_negative);
+    if negative { Err("write an amount of dollars that is not below nothing".to_owned()) } else { Ok(()) }
+}
+
+fn price(slot: &mut UsdPerHour, text: &str) -> Result<(), String> {
+    let mut value = UsdPerHour::default();
+    read(&mut value, text)?;
+    if value.per_hour() <= Usd::ZERO {
+        return Err("write a price above nothing, for example 0.50".to_owned());
+    }
+    *slot = value;
+    Ok(())
+}
+
+fn url(slot: &mut String, text: &str) -> Result<(), String> {
+    if !text.starts_with("http://") && !text.starts_with("https://") {
+        return Err("write the URL of a JSON-RPC endpoint, for example http://127.0.0.1:8545".to_owned());
+    }
+    text.clone_into(slot);
+    Ok(())
+}
+
+const MINUTE: Millis = Millis(60_000);
+
+const ROWS: &[Row] = &[
+    Row {
+        key: "rpc_url",
+        about: "JSON-RPC of the chain",
+        default: "http://127.0.0.1:8545",
+        set: |c, t| url(&mut c.rpc_url, t),
+    },
+    Row {
+        key: "market",
+        about: "address of the market there",
+        default: "",
+        set: |c, t| address(&mut c.market, t),
+    },
+    Row {
+        key: "from_block",
+        about: "no event of the market is older than this block",
+        default: "0",
+        set: |c, t| number(&mut c.from_block, t, 0, u64::MAX),
+    },
+    Row {
+        key: "name",
+        about: "what you call yourself, in lower case",
+        default: "provider",
+        set: |c, t| read(&mut c.name, t),
+    },
+    Row {
+        key: "region",
+        about: "where the machine stands",
+        default: "EU",
+        set: |c, t| read(&mut c.region, t),
+    },
+    Row {
+        key: "price_per_hour_usd",
+        about: "for one unit",
+        default: "0.50",
+        set: |c, t| price(&mut c.price, t),
+    },
+    Row {
+        key: "units",
+        about: "equal parts of the machine; each serves one lease",
+        default: "1",
+        set: |c, t| number(&mut c.units, t, 1, UNITS_MAX),
+    },
+    Row {
+        key: "stake_usd",
+        about: "stake to hold; empty: what the market asks for",
+        default: "",
+        set: |c, t| amount(&mut c.stake, t),
+    },
+    Row {
+        key: "available",
+        about: "how long an offer stands before it is renewed",
+        default: "30days",
+        set: |c, t| span(&mut c.available, t, Millis::HOUR, SPAN_MAX),
+    },
+    Row {
+        key: "span_max",
+        about: "the longest lease that is taken",
+        default: "1day",
+        set: |c, t| span(&mut c.span_max, t, MINUTE, SPAN_MAX),
+    },
+    Row {
+        key: "startup",
+        about: "from acceptance to a running agent, as told to consumers",
+        default: "2s",
+        set: |c, t| span(&mut c.startup, t, Millis(1), Millis::HOUR),
+    },
+    Row {
+        key: "cpus_milli",
+        about: "thousandths of a core to offer at most; empty: all",
+        default: "",
+        set: |c, t| limit(&mut c.cpus_milli, t),
+    },
+    Row {
+        key: "memory_mib",
+        about: "memory to offer at most; empty: all",
+        default: "",
+        set: |c, t| limit(&mut c.memory_mib, t),
+    },
+    Row {
+        key: "disk_mib",
+        about: "disk to offer at most; empty: four fifths of what is free",
+        default: "",
+        set: |c, t| limit(&mut c.disk_mib, t),
+    },
+    Row {
+        key: "accelerators",
+        about: "whether accelerators are offered",
+        default: "true",
+        set: |c, t| read(&mut c.accelerators, t),
+    },
+    Row {
+        key: "poll",
+        about: "time between two looks at the chain",
+        default: "1s",
+        set: |c, t| span(&mut c.poll, t, POLL_MIN, POLL_MAX),
+    },
+    Row {
+        key: "withdraw_to",
+        about: "where earnings go; empty: the provider's own account",
+        default: "",
+        set: |c, t| address(&mut c.withdraw_to, t),
+    },
+    Row {
+        key: "withdraw_above_usd",
+        about: "earnings above this leave by themselves; empty: never",
+        default: "",
+        set: |c, t| amount(&mut c.withdraw_above, t),
+    },
+    Row {
+        key: "fee_cap_gwei",
+        about: "most that a unit of gas may cost",
+        default: "500",
+        set: |c, t| number(&mut c.fee_cap_gwei, t, 1, 1_000_000),
+    },
+    Row {
+        key: "tip_gwei",
+        about: "tip for a unit of gas",
+        default: "1",
+        set: |c, t| number(&mut c.tip_gwei, t, 0, 1_000_000),
+    },
+    Row {
+        key: "confirmations",
+        about: "blocks that must follow before anything counts as done",
+        default: "0",
+        set: |c, t| number(&mut c.confirmations, t, 0, 256),
+    },
+];
+
+/// Settings as text, by name.
+pub type Given = BTreeMap<String, String>;
+
+impl Config {
+    /// The settings in `file`; what it does not name has its default.
+    ///
+    /// # Errors
+    /// When the file cannot be used, with the field and the fix.
+    pub fn load(file: &Path) -> Result<Self, ConfigError> {
+        let path = || file.to_owned();
+        let text =
+            std::fs::read_to_string(file).map_err(|source| ConfigError::Read { path: path(), source })?;
+        let table: toml::Table =
+            text.parse().map_err(|e| ConfigError::Form { path: path(), source: Box::new(e) })?;
+        let text_of = |value: toml::Value| match value {
+            toml::Value::String(text) => text,
+            other => other.to_string(),
+        };
+        Self::of(&table.into_iter().map(|(key, value)| (key, text_of(value))).collect())
+    }
+
+    /// The settings with these values, and defaults for the rest.
+    ///
+    /// # Errors
+    /// With the field and the fix.
+    pub fn of(given: &Given) -> Result<Self, ConfigError> {
+        if let Some(field) = given.keys().find(|key| !ROWS.iter().any(|row| row.key == key.as_str())) {
+            let known = ROWS.iter().map(|row| row.key).collect::<Vec<_>>().join(", ");
+            return Err(ConfigError::Unknown { field: field.escape_default().to_string(), known });
+        }
+        let mut config = Self::blank()?;
+        for row in ROWS {
+            let text = given.get(row.key).map_or(row.default, String::as_str);
+            (row.set)(&mut config, text).map_err(|why| {
+                let value = text.chars().take(80).flat_map(char::escape_default).collect();
+                ConfigError::Value { field: row.key, value, why }
+            })?;
+        }
+        Ok(config)
+    }
+
+    /// A file with these values and every other setting at its default.
+    pub fn file(given: &Given) -> String {
+        let mut text = String::from("# What this provider sells, and on which market.\n");
+        for row in ROWS {
+            let value = given.get(row.key).map_or(row.default, String::as_str);
+            // Writing to a string cannot fail.
+            let _ = write!(text, "\n# {}\n{} = {}\n", row.about, row.key, toml::Value::from(value));
+        }
+        text
+    }
+
+    /// Something to write settings into; every one of its values is replaced by a default at least.
+    fn blank() -> Result<Self, ConfigError> {
+        let impossible = |field: &'static str| {
+            move |value: String| ConfigError::Value { field, value, why: "it is the default".to_owned() }
+        };
+        Ok(Self {
+            rpc_url: String::new(),
+            market: None,
+            from_block: 0,
+            name: "provider".parse().map_err(|e: domain::NameError| impossible("name")(e.to_string()))?,
+            region: "EU".parse().map_err(|e: domain::RegionError| impossible("region")(e.to_string()))?,
+            price: UsdPerHour::default(),
+            units: 1,
+            stake: None,
+            available: Millis::HOUR,
+            span_max: Millis::HOUR,
+            startup: Millis::ZERO,
+            cpus_milli: None,
+            memory_mib: None,
+            disk_mib: None,
+            accelerators: true,
+            poll: POLL_MAX,
+            withdraw_to: None,
+            withdraw_above: None,
+            fee_cap_gwei: 1,
+            tip_gwei: 0,
+            confirmations: 0,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn given(pairs: &[(&str, &str)]) -> Given {
+        pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+    }
+
+    #[test]
+    fn every_default_is_valid_and_a_written_file_loads_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("provider.toml");
+        let wanted = given(&[("name", "mill"), ("price_per_hour_usd", "1.25"), ("units", "3")]);
+        std::fs::write(&file, Config::file(&wanted)).unwrap();
+        let config = Config::load(&file).unwrap();
+        assert_eq!((config.name.as_str(), config.units), ("mill", 3));
+        assert_eq!(config.price.to_string(), "1.25");
+        assert_eq!(config.market, None);
+        std::fs::write(&file, "units = 4\naccelerators = false\n").unwrap();
+        let config = Config::load(&file).unwrap();
+        assert_eq!((config.units, config.accelerators), (4, false));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_its_fix() {
+        for (key, value, part) in [
+            ("unit", "2", "`unit` is not a setting"),
+            ("units", "0", "from 1 to 1024"),
+            ("units", "two", "`units` cannot be `two`"),
+            ("price_per_hour_usd", "0", "above nothing"),
+            ("price_per_hour_usd", "cheap", "amount in dollars"),
+            ("market", "0x12", "40 hexadecimal digits"),
+            ("rpc_url", "localhost", "http://127.0.0.1:8545"),
+            ("region", "EU DE", "region"),
+            ("name", "\u{1b}[2J", "lower-case"),
+            ("poll", "1ms", "from 50ms to 1m"),
+            ("available", "soon", "length of time"),
+            ("stake_usd", "-1", "not below nothing"),
+            ("cpus_milli", "0", "from 1"),
+        ] {
+            let said = Config::of(&given(&[(key, value)])).unwrap_err().to_string();
+            assert!(said.contains(part), "{key}: {said}");
+            assert!(!said.contains('\u{1b}'));
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("provider.toml");
+        assert!(matches!(Config::load(&file), Err(ConfigError::Read { .. })));
+        std::fs::write(&file, "units").unwrap();
+        assert!(matches!(Config::load(&file), Err(ConfigError::Form { .. })));
+    }
+}

@@ -1,0 +1,7 @@
+//! Providers on the contracts of an embedded chain, which they reach over HTTP as any other.
+
+#![cfg(test)]
+mod common;
+mod crash;
+mod leases;
+mod offers;
