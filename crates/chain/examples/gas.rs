@@ -18,9 +18,7 @@ use custody::EvmSigner;
 use domain::{Clock, Entropy, Millis, Timestamp};
 use waag_chain::embedded::{EmbeddedChain, Genesis};
 use waag_chain::journal::FileJournal;
-use waag_chain::market::{
-    self, Calls, Contact, Market, MarketTerms, OfferId, OfferTerms, Order, TokenCalls, sign,
-};
+use waag_chain::market::{self, Calls, Contact, Market, MarketTerms, OfferId, OfferTerms, Order, TokenCalls};
 use waag_chain::sender::{Call, IntentKey, Sender, SenderSettings};
 use waag_chain::{Address, B256, Bytes, U256};
 
@@ -244,7 +242,7 @@ async fn by_signature() -> Vec<Measured> {
     let scene = Scene::new().await;
     let (calls, order) = (scene.calls, scene.order(3));
     let id = scene.market.digests().lease(&order);
-    let signed = |party: &Party, digest| sign(&party.signer, digest).unwrap().to_vec();
+    let signed = |party: &Party, digest: B256| party.signer.sign_digest(&digest.0).unwrap().to_vec();
     let signature = signed(&scene.consumer, id);
     let create_for = scene.stranger.send(calls.create_lease_for(&order, CONTACT.to_vec(), signature)).await;
     scene.provider.send(calls.accept(&order)).await;

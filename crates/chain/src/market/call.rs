@@ -159,14 +159,10 @@ impl Calls {
         self.call(Market::disputeCall { order: order.into() })
     }
 
-    /// The verifier finds the work wrong. Nobody but consumer and insurance gets a share of `penalty`.
-    pub fn slash(&self, order: &Order, penalty: u64, to_consumer: u64) -> Call {
-        let penalty = bindings::Penalty {
-            amount: penalty,
-            toConsumer: to_consumer,
-            toChallenger: 0,
-            challenger: Address::ZERO,
-        };
+    /// The verifier finds the work wrong, as `challenger` said. Nobody but consumer and insurance gets a share of `penalty`.
+    pub fn slash(&self, order: &Order, penalty: u64, to_consumer: u64, challenger: Address) -> Call {
+        let penalty =
+            bindings::Penalty { amount: penalty, toConsumer: to_consumer, toChallenger: 0, challenger };
         self.call(Market::slashCall { order: order.into(), penalty })
     }
 
