@@ -76,3 +76,9 @@ pub(crate) fn of_send(error: SendError) -> Cause {
     };
     Cause { kind, status: error.status(), context, source: Some(Box::new(error)) }
 }
+
+/// The other side, or time, moved the lease first. What was tried out before and fails in its block has no other reason.
+pub(crate) fn lost_race(error: &SendError) -> bool {
+    matches!(error, SendError::Reverted { hash: Some(_), .. })
+        || matches!(Refusal::of(error), Some(Refusal::WrongState { .. } | Refusal::TooLate { .. }))
+}

@@ -3,12 +3,12 @@
 use async_trait::async_trait;
 use chain::B256;
 use chain::follow::{Cursor, FollowError};
-use chain::market::{Refusal, State, usd};
+use chain::market::{State, usd};
 use chain::sender::Call;
 use domain::{Label, Usd};
 use market::{Changes, Claim, Error, ErrorKind, Escrow, EscrowState, Escrowed, Operation, RetryStatus};
 
-use crate::error::{of_follow, of_read, of_send};
+use crate::error::{lost_race, of_follow, of_read, of_send};
 use crate::{Found, WaagNetwork};
 
 #[async_trait]
@@ -87,7 +87,7 @@ impl WaagNetwork {
     async fn moving(&self, operation: Operation, key: String, call: Call) -> Result<(), Error> {
         match self.send(key, call).await {
             Ok(_) => Ok(()),
-            Err(error) if matches!(Refusal::of(&error), Some(Refusal::WrongState { .. })) => Ok(()),
+            Err(error) if lost_race(&error) => Ok(()),
             Err(error) => Err(of_send(error).in_call(&self.name, operation)),
         }
     }

@@ -2,7 +2,6 @@
 
 use async_trait::async_trait;
 use chain::market::{Offer as OnChain, OfferId, Refusal, State, signer_of, usd};
-use chain::sender::SendError;
 use domain::{
     Assurance, Billing, Firmness, Label, Millis, NetworkName, Offer, OfferRef, ProviderName, Quote,
     Timestamp, Usd, UsdPerHour,
@@ -13,7 +12,7 @@ use market::{
 };
 use zeroize::Zeroizing;
 
-use crate::error::{of_read, of_send};
+use crate::error::{lost_race, of_read, of_send};
 use crate::index::{Index, Posted};
 use crate::order::Purchase;
 use crate::{Found, WaagNetwork, at, seconds};
@@ -168,7 +167,7 @@ impl WaagNetwork {
             match self.send(format!("{verb}:{label}"), call).await {
                 Ok(_) => {}
                 // The provider, or time, was faster.
-                Err(error) if was_late(&error) => {}
+                Err(error) if lost_race(&error) => {}
                 Err(error) => return Err(of_send(error).in_call(&self.name, operation)),
             }
         }
@@ -227,8 +226,4 @@ fn is_live(found: &Found) -> bool {
 /// A provider's name is its address.
 fn provider(offer: OfferId) -> Option<ProviderName> {
     offer.provider().to_string().to_ascii_lowercase().parse().ok()
-}
-
-fn was_late(error: &SendError) -> bool {
-    matches!(Refusal::of(error), Some(Refusal::WrongState { .. } | Refusal::TooLate { .. }))
 }

@@ -11,7 +11,7 @@ use chain::market::{
     OfferTerms, Order, Refusal, Spec, State,
 };
 use chain::sender::{Call, IntentKey, Mined, Sender, SenderSettings};
-use chain::{Address, B256, U256};
+use chain::{Address, B256, Bytes, U256};
 use custody::{EvmSigner, OsEntropy};
 use domain::{Clock, Hardware, Label, LeaseId, Millis, Offer, Timestamp, UsdPerHour};
 use market::{Boot, Claim, Commitment, Escrow, Escrowed, Intent, Network, Observation, Terms};
@@ -91,6 +91,13 @@ impl Party {
     pub(crate) fn sign(&self, digest: B256) -> Vec<u8> {
         self.signer.sign_digest(&digest.0).unwrap().to_vec()
     }
+}
+
+/// A transaction as its block has it.
+pub(crate) struct Sent {
+    pub(crate) hash: B256,
+    pub(crate) from: Address,
+    pub(crate) input: Bytes,
 }
 
 pub(crate) struct Scene {
@@ -330,6 +337,37 @@ impl Scene {
             signature: agent.sign_digest(&signature.0).unwrap().to_vec(),
             delegation: self.provider.sign(digests.delegation(lease, agent.address())),
         }
+    }
+
+    /// A live lease of somebody else, under a label as we would give it.
+    pub(crate) async fn accepted_by_another(&mut self, n: u8) -> Label {
+        let other = Party::new(&self.chain, EvmSigner::mint(&OsEntropy).unwrap());
+        self.fund(&other, 10, 10).await;
+        let us = std::mem::replace(&mut self.consumer, other);
+        self.restart();
+        let label = self.accepted(n).await;
+        self.consumer = us;
+        self.restart();
+        label
+    }
+
+    /// Everything that was ever sent, oldest first.
+    pub(crate) async fn transactions(&self) -> Vec<Sent> {
+        let mut sent = Vec::new();
+        for number in 0..=self.market.head().await.unwrap().number {
+            let request = format!(
+                r#"{{"jsonrpc":"2.0","id":1,"method":"eth_getBlockByNumber","params":["{number:#x}",true]}}"#
+            );
+            let answer = self.chain.answer(request.as_bytes()).await.unwrap();
+            let block: serde_json::Value = serde_json::from_str(&answer).unwrap();
+            let read = |tx: &serde_json::Value, key: &str| tx[key].as_str().unwrap().to_owned();
+            sent.extend(block["result"]["transactions"].as_array().unwrap().iter().map(|tx| Sent {
+                hash: read(tx, "hash").parse().unwrap(),
+                from: read(tx, "from").parse().unwrap(),
+                input: read(tx, "input").parse().unwrap(),
+            }));
+        }
+        sent
     }
 
     pub(crate) async fn balance_of(&self, party: &Party) -> u64 {
