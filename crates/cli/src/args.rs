@@ -99,6 +99,11 @@ pub(crate) enum Command {
         /// Job: its id, the beginning of it, or its name
         job: String,
     },
+    /// Show offers, providers and leases of our own market, from its chain alone
+    #[command(
+        after_help = "Examples:\n  waag market\n  waag market --json --limit 5\n  waag market --rpc http://127.0.0.1:8545 --market 0x5FbDB2315678afecb367f032d93F642f64180aa3"
+    )]
+    Market(Market),
     /// Show the account that jobs spend from
     #[command(after_help = "Examples:\n  waag account\n  waag account --json")]
     Account,
@@ -149,6 +154,19 @@ pub(crate) struct Run {
     /// Folder for the outputs [default: waag-outputs/<job id>]
     #[arg(long, value_name = "DIR")]
     pub(crate) outputs: Option<PathBuf>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Market {
+    /// JSON-RPC of the chain [default: the one of the data folder]
+    #[arg(long, value_name = "URL")]
+    pub(crate) rpc: Option<String>,
+    /// Address of the market [default: the one of the data folder]
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) market: Option<String>,
+    /// At most this many leases, newest first
+    #[arg(long, default_value_t = 20)]
+    pub(crate) limit: usize,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -227,7 +245,7 @@ pub(crate) enum ProviderCommand {
         after_help = "Examples:\n  waag provider run\n  waag provider run --folder /srv/mill\n  waag provider run --fault die"
     )]
     Run {
-        /// Misbehave, on the embedded chain only: `die`, or `fabricate=N` for segment N
+        /// Misbehave, on the embedded chain only: `die` or `die=N` once N states are committed to, `fabricate=N` for segment N
         #[arg(long, value_name = "FAULT", value_parser = fault)]
         fault: Option<node::provider::Fault>,
     },
@@ -264,10 +282,16 @@ fn key_value(text: &str) -> Result<(String, String), String> {
     Ok((key.trim().to_owned(), value.trim().to_owned()))
 }
 
+const DIE_AFTER_LEAVES: u32 = 3;
+
 fn fault(text: &str) -> Result<node::provider::Fault, String> {
-    let wrong = || "write `die`, or `fabricate=N` with a segment's number".to_owned();
+    let wrong =
+        || "write `die`, `die=N` with a number of states, or `fabricate=N` with a segment's".to_owned();
     match text.split_once('=') {
-        None if text == "die" => Ok(node::provider::Fault::Die),
+        None if text == "die" => Ok(node::provider::Fault::Die { leaves: DIE_AFTER_LEAVES }),
+        Some(("die", leaves)) => {
+            Ok(node::provider::Fault::Die { leaves: leaves.parse().map_err(|_| wrong())? })
+        }
         Some(("fabricate", segment)) => {
             let segment = segment.parse().map_err(|_| wrong())?;
             Ok(node::provider::Fault::Fabricate { segment })

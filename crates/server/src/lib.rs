@@ -9,5 +9,5 @@ mod user;
 
 pub use agents::agent_api;
 pub use guard::Guard;
-pub use serve::{ServeError, serve_agents, serve_users};
+pub use serve::{ServeError, serve_agents, serve_http};
 pub use user::{openapi, user_api};

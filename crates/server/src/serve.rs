@@ -23,11 +23,11 @@ pub enum ServeError {
     Io(#[from] io::Error),
 }
 
-/// Serves the user API until shutdown.
+/// Serves a router over plain HTTP until shutdown: the user API, or another that only this machine can reach.
 ///
 /// # Errors
 /// The socket failed.
-pub async fn serve_users(
+pub async fn serve_http(
     listener: std::net::TcpListener,
     router: Router,
     shutdown: watch::Receiver<bool>,

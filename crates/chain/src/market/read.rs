@@ -185,6 +185,19 @@ impl Market {
         Ok(Head { number: header.number, at: moment(header.timestamp) })
     }
 
+    /// The time that a block made now would have: what a transaction sent now is measured by. On a chain that makes no
+    /// blocks while nothing happens, the head's time is long past.
+    ///
+    /// # Errors
+    /// When the chain does not answer.
+    pub async fn next_time(&self) -> Result<Timestamp, ReadError> {
+        match self.provider.get_block(BlockId::pending()).await.map_err(unreachable)? {
+            Some(block) => Ok(moment(block.header.timestamp)),
+            // Some nodes show no pending block.
+            None => Ok(self.head().await?.at),
+        }
+    }
+
     /// What `owner` has in the market.
     ///
     /// # Errors

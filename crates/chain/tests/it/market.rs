@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use custody::{EvmSigner, OsEntropy};
-use domain::{ExecutionId, LeaseId, Millis, RetryStatus};
+use domain::{ExecutionId, LeaseId, Millis, RetryStatus, Timestamp};
 use waag_chain::embedded::EmbeddedChain;
 use waag_chain::follow::{Cursor, FollowSettings, Follower};
 use waag_chain::market::{
@@ -228,6 +228,11 @@ async fn whole_lease_is_created_accepted_committed_and_settled() {
     assert_eq!(market.reserve_of(id).await.unwrap(), DOLLAR / 10);
 
     scene.clock.advance(600);
+    assert_eq!(market.next_time().await.unwrap(), Timestamp((START_S + 600) * 1000));
+    assert!(
+        market.head().await.unwrap().at < Timestamp((START_S + 600) * 1000),
+        "nothing has happened since"
+    );
     let root = B256::repeat_byte(5);
     scene.provider.send("commit", &calls.commit(&order, root, 4)).await;
     let lease = market.lease(id).await.unwrap().unwrap();

@@ -1,33 +1,39 @@
-//! `waag demo`: a whole job on a simulated market, whose first provider dies in the middle of the work.
+//! `waag demo`: a whole job, bought first on our own market, whose provider dies in the middle of the work, and finished on
+//! a simulated network.
 
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use domain::{Clock, Label};
+use domain::Clock;
 use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
-use wire::rest::{ExecutionDoc, JobDoc, OffersDoc, PlanJob};
+use wire::rest::{JobDoc, OffersDoc, PlanJob};
 
 use super::offers::Shown;
 use super::run::{ended, job_file, submit};
-use super::{Session, offers, outputs};
+use super::{Session, market, offers, outputs};
 use crate::client::Client;
 use crate::failure::{Done, Exit, Failure};
 use crate::follow::{Watch, report};
-use crate::plane::{Plane, SystemClock, processes};
+use crate::plane::{NETWORK, Plane, SystemClock, processes};
 use crate::settings::Settings;
 use crate::show::Out;
 use crate::show::text::short;
 
 const JOB: &str = include_str!("../../../../examples/digits-train.yaml");
 const JOB_NAME: &str = "examples/digits-train.yaml";
+/// Where the job goes on after the loss: the demo shows an auction.
+const FAILOVER: (&str, &str) = ("to: [any]", "to: [sim-auction]");
 const POLL: Duration = Duration::from_millis(30);
-/// The first provider dies when so many of the job's segments are done, in parts of 100.
-const KILL_AT_PERCENT: u32 = 40;
+/// The provider beside the demo ends itself and its agents with SIGKILL, once some of the work is committed to.
+const FAULT: &str = "die=13";
+/// The provider has this long to stake and to post its offer.
+const OFFER_PATIENCE: Duration = Duration::from_secs(15);
+const OFFER_POLL: Duration = Duration::from_millis(50);
 /// A demo that is not over after this has failed.
 const PATIENCE: Duration = Duration::from_secs(180);
 const CLEAN_UP: Duration = Duration::from_secs(20);
@@ -48,17 +54,24 @@ pub(crate) async fn run(settings: Settings, out: &Out) -> Done {
         ("api.listen", "127.0.0.1:0".to_owned()),
         ("agents.listen", "127.0.0.1:0".to_owned()),
         ("networks.simulated.enabled", "true".to_owned()),
+        ("networks.waag.enabled", "true".to_owned()),
+        ("networks.waag.listen", "127.0.0.1:0".to_owned()),
+        ("networks.waag.providers", "1".to_owned()),
+        ("engine.escrow_every", "100ms".to_owned()),
+        ("engine.commit_patience", "500ms".to_owned()),
         ("engine.heartbeat", "300ms".to_owned()),
         ("engine.heartbeat_misses", "3".to_owned()),
     ])?;
-    let plane = Plane::start(&settings, processes(&data)?).await?;
+    let plane = Plane::start_with(&settings, processes(&data)?, Some(FAULT)).await?;
     log_to(&data)?;
     let session = Session { out, client: Client::new(&plane.endpoint.api, plane.token.clone())? };
     say_started(out, &plane, &data, started);
-    let file = job_file::of_bytes(JOB.as_bytes().to_vec(), JOB_NAME.to_owned(), Path::new("."))?;
+    let text = JOB.replace(FAILOVER.0, FAILOVER.1).into_bytes();
+    let file = job_file::of_bytes(text, JOB_NAME.to_owned(), Path::new("."))?;
     let plan = PlanJob { file: file.text.clone(), file_name: Some(file.name.clone()) };
-    let ranked = session.client.offers_for(&plan).await?;
-    out.say(&format!("\n{JOB_NAME} could run on:\n{}\n", offers::text(&ranked, Shown::FEW)));
+    let ranked = with_offer(&session, &plane, &plan).await?;
+    let offers = offers::text(&ranked, Shown::FEW);
+    out.say(&format!("\n{JOB_NAME}, with failover {}, could run on:\n{offers}\n", FAILOVER.1));
 
     let mut interrupt = signal(SignalKind::interrupt()).context("listen for Ctrl-C")?;
     let job = submit(&session, &file, None).await?;
@@ -94,7 +107,7 @@ async fn live(
     let job = loop {
         let now = watch.turn().await?;
         match &mut death {
-            None => death = kill_first(&watch, plane, &now).await?,
+            None => death = death_of_first(&watch, plane, &now),
             Some(death) => death.follow(&watch, &now),
         }
         if now.state == "settled" {
@@ -141,19 +154,35 @@ impl Death {
     }
 }
 
-/// Kills the provider of the first execution once enough is done.
-async fn kill_first(watch: &Watch<'_>, plane: &Plane, job: &JobDoc) -> Done<Option<Death>> {
-    let running = |x: &&ExecutionDoc| x.state == "running";
-    let Some(execution) = job.executions.first().filter(running) else { return Ok(None) };
-    let enough = job.segments_done * 100 >= job.segments * KILL_AT_PERCENT;
-    let (true, Some(lease)) = (enough, execution.lease) else { return Ok(None) };
-    let network = plane.sims.iter().find(|(name, _)| name.as_str() == execution.network);
-    let (_, network) = network.context("the first execution is on no simulated network")?;
-    let provider = network.kill_provider(&Label::of(lease)).await.context("kill the provider")?;
+/// Waits until the provider beside the demo has staked and its offer is seen.
+async fn with_offer(session: &Session<'_>, plane: &Plane, plan: &PlanJob) -> Done<OffersDoc> {
+    let began = Instant::now();
+    loop {
+        let ranked = session.client.offers_for(plan).await?;
+        if ranked.offers.iter().any(|offer| offer.network == NETWORK && offer.refused.is_none()) {
+            return Ok(ranked);
+        }
+        if began.elapsed() > OFFER_PATIENCE {
+            let what = "the provider beside the demo has posted no offer";
+            return Err(Failure::new(Exit::Failed, "no_offer", what)
+                .next(format!("its log is {}", plane.providers.log().display())));
+        }
+        tokio::time::sleep(OFFER_POLL).await;
+        plane.engine.refresh_offers().await.context("ask the networks for offers")?;
+    }
+}
+
+/// Notices that the provider has ended itself; the control plane is not told.
+fn death_of_first(watch: &Watch<'_>, plane: &Plane, job: &JobDoc) -> Option<Death> {
+    let first = job.executions.first().filter(|x| x.network == NETWORK && x.state == "running")?;
+    if plane.providers.all_run() {
+        return None;
+    }
+    let provider = first.provider.as_deref().unwrap_or("unknown");
     watch.say(&format!(
-        "KILL      the demo ends provider {provider} and its agent; nobody tells the control plane"
+        "KILL      provider {provider} and its agent are ended by SIGKILL; nobody tells the control plane"
     ));
-    Ok(Some(Death { at: Instant::now(), told: false }))
+    Some(Death { at: Instant::now(), told: false })
 }
 
 /// What must hold at the end of every demo.
@@ -169,10 +198,16 @@ async fn check(plane: &Plane, ending: &Ending) -> Done {
             return failed(format!("{open} leases are still open on {name}"));
         }
     }
+    if let Some(market) = &plane.market {
+        let open = market::open_leases(&market.market).await?;
+        if open > 0 {
+            return failed(format!("{open} leases on the chain have not come to their end"));
+        }
+    }
     let networks: std::collections::BTreeSet<&str> =
         ending.job.executions.iter().map(|x| x.network.as_str()).collect();
-    if networks.len() < 2 {
-        return failed("the job did not go on on another network".to_owned());
+    if networks.len() < 2 || ending.job.executions.first().is_none_or(|x| x.network != NETWORK) {
+        return failed(format!("the job did not go from {NETWORK} to another network"));
     }
     if ending.accuracy < ACCURACY_LEAST {
         return failed(format!(
@@ -206,6 +241,12 @@ fn say_started(out: &Out, plane: &Plane, data: &Path, started: Instant) {
         short(started.elapsed()),
         networks.join(", ")
     ));
+    if let (Some(market), Some(rpc)) = (&plane.market, &plane.endpoint.chain) {
+        out.say(&format!(
+            "         our own market {} on an embedded chain, http://{rpc}, with a provider of its own (test dollars)",
+            market.deployed.market
+        ));
+    }
     out.say(&format!("         api http://{}, data {}", plane.endpoint.api, data.display()));
 }
 

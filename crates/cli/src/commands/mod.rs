@@ -12,6 +12,7 @@ mod explain;
 mod help;
 mod jobs;
 mod logs;
+mod market;
 mod offers;
 mod outputs;
 mod provider;
@@ -45,6 +46,7 @@ pub(crate) async fn dispatch(args: Args, out: &Out) -> Done {
         Command::Explain { job } => explain::run(&session()?, &job).await,
         Command::Outputs { job, folder } => outputs::run(&session()?, &job, folder).await,
         Command::Cancel { job } => cancel::run(&session()?, &job).await,
+        Command::Market(args) => market::run(&settings()?, &args, out).await,
         Command::Account => account::run(&session()?).await,
         Command::Doctor => doctor::run(settings(), out).await,
         Command::Config(config) => config::run(&settings()?, &config, out),

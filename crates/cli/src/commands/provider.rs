@@ -180,7 +180,7 @@ async fn withdraw(path: &Path, amount: Option<Usd>, to: Option<Address>, out: &O
         false
     } else {
         let mut provider = Provider::open(parts(path, None)?).await.map_err(failure)?;
-        provider.withdraw(domain::Clock::now(&SystemClock)).await.map_err(failure)?
+        provider.withdraw().await.map_err(failure)?
     };
     let asked = Asked { to: to.to_string(), amount_usd: amount, done };
     out.either(&asked, || {

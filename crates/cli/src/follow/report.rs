@@ -74,7 +74,17 @@ fn money(settlement: &SettlementDoc) -> String {
             cloud.to_string(),
             "at a listed price:".to_owned(),
         ]);
-        return format!("{}\n  {source}", table.text());
+        return format!("{}\n  {source}{}", table.text(), on_chain(settlement));
     }
-    table.text()
+    format!("{}{}", table.text(), on_chain(settlement))
+}
+
+fn on_chain(settlement: &SettlementDoc) -> String {
+    if settlement.tx.is_empty() {
+        return String::new();
+    }
+    let count = settlement.tx.len();
+    let mut text = format!("\non chain   {} units of gas in {count} transactions of ours:", settlement.gas);
+    settlement.tx.iter().for_each(|hash| text.push_str(&format!("\n  {}", clean(hash))));
+    text
 }

@@ -20,6 +20,18 @@ pub(crate) struct Endpoint {
     pub(crate) api: String,
     /// Agent API, HTTPS.
     pub(crate) agents: String,
+    /// JSON-RPC of the embedded chain, HTTP, and the address of the market on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) chain: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) market: Option<String>,
+}
+
+/// What it listens on.
+pub(super) struct Listeners {
+    pub(super) users: TcpListener,
+    pub(super) agents: TcpListener,
+    pub(super) chain: Option<TcpListener>,
 }
 
 impl Endpoint {
@@ -28,8 +40,8 @@ impl Endpoint {
         Ok(serde_json::from_slice(&std::fs::read(data.join(FILE))?)?)
     }
 
-    /// Binds both listeners, at the addresses of the first start unless the settings name others.
-    pub(super) fn bind(settings: &Settings) -> Done<(Self, TcpListener, TcpListener)> {
+    /// Binds the listeners, at the addresses of the first start unless the settings name others.
+    pub(super) fn bind(settings: &Settings) -> Done<(Self, Listeners)> {
         let before = Self::read(&settings.data).ok();
         let kept =
             |wanted: SocketAddr, before: Option<&String>| match before.and_then(|text| text.parse().ok()) {
@@ -39,12 +51,21 @@ impl Endpoint {
         let users = listen(kept(settings.api_listen, before.as_ref().map(|e| &e.api)), "api.listen")?;
         let agents =
             listen(kept(settings.agents_listen, before.as_ref().map(|e| &e.agents)), "agents.listen")?;
+        let chain = match settings.market {
+            true => Some(listen(
+                kept(settings.chain_listen, before.as_ref().and_then(|e| e.chain.as_ref())),
+                "networks.waag.listen",
+            )?),
+            false => None,
+        };
         let text = |listener: &TcpListener| listener.local_addr().map(|address| address.to_string());
         let endpoint = Self {
             api: text(&users).context("read the address of the user API")?,
             agents: text(&agents).context("read the address of the agent API")?,
+            chain: chain.as_ref().map(text).transpose().context("read the address of the chain")?,
+            market: None,
         };
-        Ok((endpoint, users, agents))
+        Ok((endpoint, Listeners { users, agents, chain }))
     }
 
     /// Keeps the addresses: under another name first, so that a reader sees a whole file.

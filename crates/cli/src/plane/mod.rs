@@ -1,31 +1,36 @@
 //! A control plane: its folder, its ports, its networks, the engine and both listeners, in one process.
 //!
 //! - `endpoint.rs`: where it listens, kept from the first start on, since agents are told once.
+//! - `market.rs`: our own market on the embedded chain. `providers.rs`: providers on it, each a process of its own.
 //! - `networks.rs`: the connected networks, each in its layers.
 //! - `clock.rs`: the wall clock. `crash.rs`: named points at which a test kills this process.
 
 mod clock;
 pub(crate) mod crash;
 mod endpoint;
+mod market;
 mod networks;
+mod providers;
 
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
 
+use ::market::Machine;
 use anyhow::Context;
 use custody::{Keystore, OsEntropy, Secret};
 use domain::Usd;
 use engine::{Engine, Parts};
-use market::Machine;
-use server::{Guard, agent_api, serve_agents, serve_users, user_api};
+use server::{Guard, agent_api, serve_agents, serve_http, user_api};
 use store::Store;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 pub(crate) use clock::SystemClock;
 pub(crate) use endpoint::Endpoint;
-pub(crate) use networks::{Networks, SimNetworks, processes};
+pub(crate) use market::EmbeddedMarket;
+pub(crate) use networks::{NETWORK, Networks, SimNetworks, processes};
+use providers::Providers;
 
 use crate::failure::{Done, Exit, Failure};
 use crate::settings::Settings;
@@ -36,6 +41,8 @@ pub(crate) struct Plane {
     pub(crate) endpoint: Endpoint,
     pub(crate) token: Secret,
     pub(crate) sims: SimNetworks,
+    pub(crate) market: Option<EmbeddedMarket>,
+    pub(crate) providers: Providers,
     store: Store,
     shutdown: watch::Sender<bool>,
     tasks: JoinSet<Result<(), server::ServeError>>,
@@ -44,13 +51,28 @@ pub(crate) struct Plane {
 impl Plane {
     /// Opens the data folder and starts everything. It answers once this returns.
     pub(crate) async fn start(settings: &Settings, machine: Arc<dyn Machine>) -> Done<Self> {
+        Self::start_with(settings, machine, None).await
+    }
+
+    /// The same, with a fault for the first provider beside it: see `waag provider run --fault`.
+    pub(crate) async fn start_with(
+        settings: &Settings,
+        machine: Arc<dyn Machine>,
+        fault: Option<&str>,
+    ) -> Done<Self> {
         let folder = &settings.data;
         make_folder(folder)?;
         let store = open_store(folder).await?;
         let keys = Arc::new(open_keys(folder)?);
-        let (endpoint, users, agents) = Endpoint::bind(settings)?;
+        let (mut endpoint, listeners) = Endpoint::bind(settings)?;
         let clock = Arc::new(SystemClock);
-        let Networks { registry, sims } = Networks::connect(settings, clock.clone(), machine)?;
+        let market = match settings.market {
+            true => Some(EmbeddedMarket::start(folder, settings.fund, clock.clone()).await?),
+            false => None,
+        };
+        endpoint.market = market.as_ref().map(|market| market.deployed.market.to_string());
+        let Networks { registry, sims } =
+            Networks::connect(settings, clock.clone(), machine, market.as_ref())?;
         let engine = Engine::new(Parts {
             store: store.clone(),
             registry,
@@ -68,9 +90,16 @@ impl Plane {
         let (shutdown, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
         let guard = Guard::new(endpoint.api_port());
-        tasks.spawn(serve_users(users, user_api(engine.clone(), guard), stopped.clone()));
+        tasks.spawn(serve_http(listeners.users, user_api(engine.clone(), guard), stopped.clone()));
         let tls = keys.tls().server_config().context("set up TLS for the agents")?;
-        tasks.spawn(serve_agents(agents, tls, agent_api(engine.clone()), stopped.clone()));
+        tasks.spawn(serve_agents(listeners.agents, tls, agent_api(engine.clone()), stopped.clone()));
+        if let (Some(market), Some(listener)) = (&market, listeners.chain) {
+            tasks.spawn(serve_http(listener, market.chain.http_router(), stopped.clone()));
+        }
+        let providers = match &market {
+            Some(market) => Providers::start(settings, market, &endpoint, fault).await?,
+            None => Providers::default(),
+        };
         let running = engine.clone();
         tasks.spawn(async move {
             running.run(stopped).await;
@@ -78,7 +107,7 @@ impl Plane {
         });
         endpoint.write(folder)?;
         let token = keys.api_token().clone();
-        Ok(Self { engine, endpoint, token, sims, store, shutdown, tasks })
+        Ok(Self { engine, endpoint, token, sims, market, providers, store, shutdown, tasks })
     }
 
     /// Returns when a listener failed, which nothing but a person can mend.
@@ -98,6 +127,7 @@ impl Plane {
 
     /// Finishes what is under way and closes the store. Agents go on.
     pub(crate) async fn stop(mut self) {
+        self.providers.stop().await;
         self.shutdown.send_replace(true);
         while self.tasks.join_next().await.is_some() {}
         self.store.close().await;

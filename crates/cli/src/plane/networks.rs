@@ -9,7 +9,9 @@ use domain::{Clock, Millis, NetworkName};
 use market::layers::{Limit, Observe, Retry, Timeout};
 use market::sim::{SimConfig, SimNetwork, StateFile};
 use market::{Machine, Network, ProcessMachine, Registry};
+use waag_network::{Parts, WaagNetwork};
 
+use super::EmbeddedMarket;
 use crate::failure::Done;
 use crate::settings::Settings;
 
@@ -17,6 +19,9 @@ const CALL_MAX: Millis = Millis(10_000);
 const CALLS_AT_A_TIME: usize = 16;
 const TRIES: u32 = 3;
 const RETRY_WAIT: Millis = Millis(50);
+
+/// Our own market.
+pub(crate) const NETWORK: &str = "waag";
 
 /// The simulated networks by name, for what only a demo may do to them.
 pub(crate) type SimNetworks = BTreeMap<NetworkName, Arc<SimNetwork>>;
@@ -47,6 +52,7 @@ impl Networks {
         settings: &Settings,
         clock: Arc<dyn Clock>,
         machine: Arc<dyn Machine>,
+        market: Option<&EmbeddedMarket>,
     ) -> Done<Self> {
         let mut sims = SimNetworks::new();
         let wanted = if settings.simulated { SIMULATED.as_slice() } else { &[] };
@@ -62,9 +68,29 @@ impl Networks {
                 .with_context(|| format!("open the state of {name}"))?;
             sims.insert(name, Arc::new(network));
         }
-        let layered = sims.values().map(|network| layered(network.clone()));
-        Ok(Self { registry: Registry::new(layered), sims })
+        let ours = market.map(|market| our_market(market, clock)).transpose()?;
+        let networks = sims.values().map(|network| layered(network.clone()));
+        let networks = networks.chain(ours.iter().map(|ours| layered(ours.clone())));
+        let mut registry = Registry::new(networks);
+        if let Some(ours) = ours {
+            registry = registry.with_escrow(ours.name().clone(), ours);
+        }
+        Ok(Self { registry, sims })
     }
+}
+
+fn our_market(market: &EmbeddedMarket, clock: Arc<dyn Clock>) -> Done<Arc<WaagNetwork>> {
+    let chain = market.chain.clone();
+    Ok(Arc::new(WaagNetwork::new(Parts {
+        name: NETWORK.parse().context("name our own market")?,
+        market: market.market.clone(),
+        from_block: market.deployed.block,
+        confirmations: 0,
+        sender: Arc::clone(&market.consumer),
+        clock,
+        simulated: true,
+        heartbeat: Box::new(move || Box::new(chain.want_blocks())),
+    })))
 }
 
 fn layered(network: Arc<dyn Network>) -> Arc<dyn Network> {

@@ -4,10 +4,13 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use domain::{Millis, Usd};
+use domain::{Millis, Usd, UsdPerHour};
 use engine::Config;
 
 use super::{Origin, Values, variable};
+
+/// More machines than one host has use for.
+const PROVIDERS_MAX: u32 = 8;
 
 /// What is set.
 #[derive(Debug, Clone)]
@@ -20,6 +23,14 @@ pub(crate) struct Settings {
     pub(crate) agents_listen: SocketAddr,
     /// Paid into the account at first start.
     pub(crate) fund: Usd,
+    /// Whether our own market is connected, on the embedded chain.
+    pub(crate) market: bool,
+    /// Listener of the embedded chain's JSON-RPC; port 0 is chosen at first start and kept.
+    pub(crate) chain_listen: SocketAddr,
+    /// How many providers of our own market are started beside the control plane.
+    pub(crate) providers: u32,
+    /// What they ask for a machine and an hour.
+    pub(crate) provider_price: UsdPerHour,
     /// Whether the simulated networks are connected.
     pub(crate) simulated: bool,
     /// What their prices, stock and places follow from.
@@ -83,6 +94,13 @@ rows! {
         |s, t| read(&mut s.agents_listen, t);
     "account.fund_usd", "paid into the account at first start, in dollars", "100.00",
         |s, t| { read(&mut s.fund, t)?; if s.fund.is_negative() { Err("it is less than nothing".to_owned()) } else { Ok(()) } };
+    "networks.waag.enabled", "whether our own market is connected, on the embedded chain", true, |s, t| read(&mut s.market, t);
+    "networks.waag.listen", "address of the embedded chain's JSON-RPC; port 0 is chosen at first start and kept", "127.0.0.1:0",
+        |s, t| loopback(&mut s.chain_listen, t);
+    "networks.waag.providers", "so many providers of our own market are started beside the control plane, at most 8", 1,
+        |s, t| { read(&mut s.providers, t)?; if s.providers > PROVIDERS_MAX { Err(format!("at most {PROVIDERS_MAX}")) } else { Ok(()) } };
+    "networks.waag.price_usd_hour", "what they ask for a machine and an hour, in test dollars", "0.03",
+        |s, t| { read(&mut s.provider_price, t)?; if s.provider_price.per_hour() > Usd::ZERO { Ok(()) } else { Err("it must be more than nothing".to_owned()) } };
     "networks.simulated.enabled", "whether the simulated networks are connected", true, |s, t| read(&mut s.simulated, t);
     "networks.simulated.seed", "what their prices, stock and places follow from", 1797, |s, t| read(&mut s.seed, t);
     "networks.simulated.latency", "their slowest answer, at most 50ms", "20ms",
@@ -112,6 +130,9 @@ rows! {
     "engine.sweep_every", "networks are asked what is ours after this", defaults().sweep_every, |s, t| span(&mut s.engine.sweep_every, t);
     "engine.release_alert", "a release not confirmed after this raises an alert", defaults().release_alert,
         |s, t| span(&mut s.engine.release_alert, t);
+    "engine.escrow_every", "escrows are asked what has moved after this", defaults().escrow_every, |s, t| span(&mut s.engine.escrow_every, t);
+    "engine.commit_patience", "a provider has so long to commit to its work; then its agent's word is brought for it",
+        defaults().commit_patience, |s, t| span(&mut s.engine.commit_patience, t);
     "engine.log_bytes_max", "the most log bytes kept of one execution", defaults().log_bytes_max, |s, t| read(&mut s.engine.log_bytes_max, t);
     "engine.upload_bytes_max", "the largest sealed checkpoint or output", defaults().upload_bytes_max,
         |s, t| read(&mut s.engine.upload_bytes_max, t);
@@ -146,6 +167,10 @@ impl Settings {
             api_listen: nowhere,
             agents_listen: nowhere,
             fund: Usd::ZERO,
+            market: false,
+            chain_listen: nowhere,
+            providers: 0,
+            provider_price: UsdPerHour::new(Usd::ZERO),
             simulated: false,
             seed: 0,
             latency: Millis::ZERO,

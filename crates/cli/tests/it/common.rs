@@ -1,11 +1,15 @@
 //! A control plane as a process, on a data folder that outlives it.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use chain::embedded::{EmbeddedChain, Genesis};
+use chain::follow::{FollowSettings, Follower};
+use chain::market::{Happened, Market, MarketEvent};
 use domain::{Clock, NetworkName, Timestamp};
 use market::MemoryMachine;
 use market::sim::{SimConfig, SimNetwork, StateFile};
@@ -32,9 +36,20 @@ impl World {
             ("WAAG_ENGINE_CONNECT_PATIENCE", "4s"),
             ("WAAG_ENGINE_OBSERVE_EVERY", "500ms"),
             ("WAAG_ENGINE_SWEEP_EVERY", "1s"),
+            ("WAAG_ENGINE_ESCROW_EVERY", "100ms"),
+            ("WAAG_ENGINE_COMMIT_PATIENCE", "3s"),
+            ("WAAG_NETWORKS_WAAG_PROVIDERS", "0"),
         ];
         let vars = vars.map(|(name, value)| (name, value.to_owned())).to_vec();
         Self { folder: tempfile::tempdir().unwrap(), vars, up: None }
+    }
+
+    /// The same, with providers of our own market beside the control plane.
+    pub(crate) fn with_providers(count: u32) -> Self {
+        let mut world = Self::new();
+        world.vars.push(("WAAG_NETWORKS_WAAG_PROVIDERS", count.to_string()));
+        world.vars.push(("WAAG_ENGINE_OFFERS_EVERY", "500ms".to_owned()));
+        world
     }
 
     pub(crate) fn data(&self) -> PathBuf {
@@ -176,12 +191,64 @@ impl World {
         runtime.block_on(async {
             let store = store::Store::open(&self.data(), "test").await.unwrap();
             assert_eq!(store.ledger_check().await.unwrap(), Vec::<String>::new());
+            let posted = store.settlement_list_of("waag").await.unwrap();
+            let posted: i128 = posted.iter().map(|row| row.paid.micros()).sum();
             store.close().await;
             for network in self.networks() {
                 assert_eq!(network.open_leases().await, 0, "open leases are left");
             }
+            assert_eq!(self.paid_on_chain().await, posted, "chain and ledger agree");
         });
         assert_eq!(self.agents(), Vec::<u32>::new(), "agents are left");
+        assert_eq!(self.daemons(), Vec::<u32>::new(), "providers stop with a control plane that stops");
+    }
+
+    /// Process ids of the providers' daemons that live.
+    pub(crate) fn daemons(&self) -> Vec<u32> {
+        let Ok(folders) = std::fs::read_dir(self.data().join("providers")) else { return Vec::new() };
+        let recorded = |folder: std::fs::DirEntry| {
+            let record = std::fs::read(folder.path().join("daemon.json")).ok()?;
+            let daemon: market::MachineRef = serde_json::from_slice(&record).ok()?;
+            daemon.lives().unwrap().then_some(daemon.pid)
+        };
+        folders.flatten().filter_map(recorded).collect()
+    }
+
+    /// Waits until something can be bought on the network.
+    pub(crate) fn offered(&self, network: &str) {
+        let is_on = |offer: &Value| offer["network"] == network;
+        eventually(&format!("{network} has an offer"), || {
+            self.json(&["offers"])["offers"].as_array().unwrap().iter().any(is_on).then_some(())
+        });
+    }
+
+    /// What the leases on the chain have paid, in micro-dollars. Each has come to its end, and none was paid twice.
+    async fn paid_on_chain(&self) -> i128 {
+        let file = self.data().join("chain/blocks.redb");
+        if !file.exists() {
+            return 0;
+        }
+        let deployer =
+            custody::EvmSigner::open(&self.data().join("keys"), "deployer.key", &custody::OsEntropy);
+        let (chain_id, deployer_wei) = (chain::embedded::CHAIN_ID, chain::U256::ZERO);
+        let genesis =
+            Genesis { chain_id, deployer: deployer.unwrap().address(), deployer_wei, seed: [0; 32] };
+        let opened = EmbeddedChain::open(&file, &genesis, Arc::new(Now)).unwrap();
+        let endpoint: Value =
+            serde_json::from_slice(&std::fs::read(self.data().join("endpoint.json")).unwrap()).unwrap();
+        let address = endpoint["market"].as_str().unwrap().parse().unwrap();
+        let market = Market::open(opened.provider(), address).await.unwrap();
+        let mut paid = BTreeMap::new();
+        for happened in all_events(&market).await {
+            if let Some(lease) = happened.event.lease() {
+                let found = market.lease(lease).await.unwrap().unwrap();
+                assert!(found.state.is_final(), "lease {lease} is {}", found.state.code());
+            }
+            if let MarketEvent::LeaseSettled { lease, paid: amount, .. } = happened.event {
+                assert_eq!(paid.insert(lease, amount), None, "lease {lease} was paid twice");
+            }
+        }
+        i128::from(paid.into_values().sum::<u64>())
     }
 
     /// The simulated networks as their state files show them.
@@ -201,17 +268,34 @@ impl World {
 
     /// Process ids of agents that work below this data folder. Their folders are theirs alone.
     pub(crate) fn agents(&self) -> Vec<u32> {
-        let machines = self.data().join("machines");
+        let data = self.data();
+        let machines = |path: &Path| path.starts_with(&data) && path.iter().any(|part| part == "machines");
         let mut found = Vec::new();
         for entry in std::fs::read_dir("/proc").unwrap().flatten() {
             let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
             // A dead process has no folder to work in.
-            if std::fs::read_link(entry.path().join("cwd")).is_ok_and(|cwd| cwd.starts_with(&machines)) {
+            if std::fs::read_link(entry.path().join("cwd")).is_ok_and(|cwd| machines(&cwd)) {
                 found.push(pid);
             }
         }
         found
     }
+}
+
+async fn all_events(market: &Market) -> Vec<Happened> {
+    let settings = FollowSettings {
+        addresses: vec![market.address()],
+        signatures: Vec::new(),
+        from_block: 0,
+        blocks_max: 100_000,
+        events_max: 100_000,
+        confirmations: 0,
+        reorg_depth: 1,
+    };
+    let follower = Follower::new(market.provider().clone(), settings);
+    let page = follower.page(None).await.unwrap();
+    assert!(page.at_head);
+    market.events(&page.events).await.unwrap()
 }
 
 type Open = fn(
@@ -234,6 +318,9 @@ impl Clock for Now {
 impl Drop for World {
     fn drop(&mut self) {
         self.kill();
+        for daemon in self.daemons() {
+            signal(daemon, Signal::KILL);
+        }
         for pid in self.agents() {
             signal(pid, Signal::KILL);
         }

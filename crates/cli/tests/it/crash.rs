@@ -7,14 +7,25 @@ use crate::common::{World, eventually, signal, training};
 
 /// Points that are reached only when an agent is lost.
 const NEED_A_LOSS: [&str; 2] = ["execution.lose.before", "execution.lose.after"];
-const NETWORKS: [&str; 3] = ["sim-cloud", "sim-auction", "sim-queue"];
+/// Points that are reached only where an escrow stands between.
+const NEED_AN_ESCROW: [&str; 2] = ["settlement.escrow.before", "settlement.escrow.after"];
+const SIMULATED: [&str; 3] = ["sim-cloud", "sim-auction", "sim-queue"];
 const KEY: &str = "once";
 
+/// On the simulated networks in turn.
 fn killed_at(point: &str) {
     let number = POINTS.iter().position(|known| *known == point).expect("the engine knows the point");
-    let network = NETWORKS[number % NETWORKS.len()];
-    let mut world = World::new();
+    let on_chain = NEED_AN_ESCROW.contains(&point);
+    killed_on(if on_chain { "waag" } else { SIMULATED[number % SIMULATED.len()] }, point);
+}
+
+fn killed_on(network: &str, point: &str) {
     let needs_loss = NEED_A_LOSS.contains(&point);
+    let mut world = match network {
+        // The provider that lost the job is not asked again.
+        "waag" => World::with_providers(if needs_loss { 2 } else { 1 }),
+        _ => World::new(),
+    };
     // A job that waits for a file of nobody's would run for ever; this one runs long enough to be killed meanwhile.
     let job =
         if needs_loss { training(network).replace("--epochs 4", "--epochs 400") } else { training(network) };
@@ -23,12 +34,15 @@ fn killed_at(point: &str) {
     let submit = ["run", file, "--detach", "--key", KEY];
     world.crash_at(".", point);
     world.up().expect("the control plane comes up");
+    world.offered(network);
     // It may die before it answers: then nobody knows what became of the job, and the key finds it again.
     let answered = world.waag(&submit).status.success();
     if needs_loss {
         world
             .job_when("train", "its first segment is stored", |doc| doc["segments_done"].as_u64() >= Some(1));
-        world.agents().into_iter().for_each(|pid| signal(pid, rustix::process::Signal::KILL));
+        // The provider first, or it would say on the chain that its agent is gone.
+        let dead = world.daemons().into_iter().chain(world.agents());
+        dead.for_each(|pid| signal(pid, rustix::process::Signal::KILL));
     }
     world.wait_for_death();
     assert!(world.crashed("."), "{point} was reached");
@@ -64,6 +78,13 @@ macro_rules! killed {
             killed_at($point);
         })*
 
+        mod on_our_own_market {
+            $(#[test]
+            fn $name() {
+                super::killed_on("waag", $point);
+            })*
+        }
+
         #[test]
         fn every_point_has_its_test() {
             assert_eq!([$($point),*].as_slice(), POINTS);
@@ -92,6 +113,8 @@ killed! {
     execution_finish_after: "execution.finish.after";
     execution_lose_before: "execution.lose.before";
     execution_lose_after: "execution.lose.after";
+    settlement_escrow_before: "settlement.escrow.before";
+    settlement_escrow_after: "settlement.escrow.after";
     settlement_post_before: "settlement.post.before";
     settlement_post_after: "settlement.post.after";
     job_settle_before: "job.settle.before";

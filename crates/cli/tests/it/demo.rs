@@ -19,7 +19,10 @@ fn demo_prints_one_document_that_tells_the_whole_story() {
     assert!(demo["job"]["accuracy"].as_f64().unwrap() >= 0.95);
     let executions = demo["executions"].as_array().unwrap();
     assert_eq!(executions[0]["outcome"], "lost");
-    assert_ne!(executions[0]["network"], executions[1]["network"], "it goes on on another network");
+    assert_eq!(
+        (&executions[0]["network"], &executions[1]["network"]),
+        (&"waag".into(), &"sim-auction".into())
+    );
     // A machine that is very busy may lose a second one; then a third goes on.
     for pair in executions.windows(2) {
         assert_eq!(pair[0]["to_segment"], pair[1]["from_segment"], "nothing stored is done again");
@@ -44,6 +47,11 @@ fn demo_prints_one_document_that_tells_the_whole_story() {
         "what was held is paid or refunded"
     );
     assert!(demo["settlement"]["cloud_source"].as_str().unwrap().contains("2024"));
+    let gas = demo["settlement"]["gas"].as_u64().unwrap();
+    assert!((150_000..400_000).contains(&gas), "a whole lease costs its consumer {gas} gas");
+    let hashes = demo["settlement"]["tx"].as_array().unwrap();
+    assert_eq!(hashes.len(), 4, "created, ended, committed by the agent's word, settled");
+    assert!(hashes.iter().all(|hash| hash.as_str().is_some_and(|text| text.len() == 66)), "{hashes:?}");
     assert!(demo["elapsed_ms"].as_u64() > Some(0));
     let outputs = std::path::Path::new(demo["outputs"].as_str().unwrap());
     assert!(outputs.join("model.bin").exists() && outputs.join("metrics.json").exists());

@@ -2,9 +2,11 @@
 #![cfg(test)]
 
 mod agents;
+mod chain;
 mod commands;
 mod common;
 mod crash;
 mod demo;
 mod errors;
+mod provider;
 mod run;

@@ -12,9 +12,6 @@ use super::error::ProviderError;
 use super::state::label_of;
 use super::{Fault, Provider};
 
-/// States that an agent has committed to when a daemon with the fault `die` dies: enough to be paid for some.
-const DIE_AFTER_LEAVES: u32 = 3;
-
 /// What became of a transaction.
 enum Sent {
     Mined,
@@ -25,8 +22,8 @@ enum Sent {
 }
 
 /// An agent has committed to enough.
-pub(super) fn is_time_to_die(view: &View) -> bool {
-    let enough = |signed: super::decide::Signed| signed.leaf_count >= DIE_AFTER_LEAVES;
+pub(super) fn is_time_to_die(view: &View, leaves: u32) -> bool {
+    let enough = |signed: super::decide::Signed| signed.leaf_count >= leaves;
     view.leases.iter().any(|lease| lease.agent == Agent::Alive && lease.signed.is_some_and(enough))
 }
 
@@ -55,7 +52,7 @@ impl Provider {
             }
             Act::DropWithdrawal => {
                 tracing::warn!("there is nothing to withdraw");
-                self.request_is_met().map(|()| true)
+                self.request_is_met().map(|()| false)
             }
             Act::Accept { lease } => self.accept(lease).await,
             Act::Cancel { lease, why } => {
@@ -196,7 +193,7 @@ impl Provider {
         let agent = self.folder.agent_key(&label_of(lease), self.entropy.as_ref())?;
         let fault = match self.fault {
             Some(Fault::Fabricate { segment }) => Some(wire::agent::Fault::Fabricate { segment }),
-            Some(Fault::Die) | None => None,
+            Some(Fault::Die { .. }) | None => None,
         };
         let digests = self.market.digests();
         boot(digests, &self.signer, &agent, lease, contact, fault).map(Some).map_err(ProviderError::Sign)

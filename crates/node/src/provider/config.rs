@@ -192,134 +192,46 @@ fn url(slot: &mut String, text: &str) -> Result<(), String> {
 
 const MINUTE: Millis = Millis(60_000);
 
-const ROWS: &[Row] = &[
-    Row {
-        key: "rpc_url",
-        about: "JSON-RPC of the chain",
-        default: "http://127.0.0.1:8545",
-        set: |c, t| url(&mut c.rpc_url, t),
-    },
-    Row {
-        key: "market",
-        about: "address of the market there",
-        default: "",
-        set: |c, t| address(&mut c.market, t),
-    },
-    Row {
-        key: "from_block",
-        about: "no event of the market is older than this block",
-        default: "0",
-        set: |c, t| number(&mut c.from_block, t, 0, u64::MAX),
-    },
-    Row {
-        key: "name",
-        about: "what you call yourself, in lower case",
-        default: "provider",
-        set: |c, t| read(&mut c.name, t),
-    },
-    Row {
-        key: "region",
-        about: "where the machine stands",
-        default: "EU",
-        set: |c, t| read(&mut c.region, t),
-    },
-    Row {
-        key: "price_per_hour_usd",
-        about: "for one unit",
-        default: "0.50",
-        set: |c, t| price(&mut c.price, t),
-    },
-    Row {
-        key: "units",
-        about: "equal parts of the machine; each serves one lease",
-        default: "1",
-        set: |c, t| number(&mut c.units, t, 1, UNITS_MAX),
-    },
-    Row {
-        key: "stake_usd",
-        about: "stake to hold; empty: what the market asks for",
-        default: "",
-        set: |c, t| amount(&mut c.stake, t),
-    },
-    Row {
-        key: "available",
-        about: "how long an offer stands before it is renewed",
-        default: "30days",
-        set: |c, t| span(&mut c.available, t, Millis::HOUR, SPAN_MAX),
-    },
-    Row {
-        key: "span_max",
-        about: "the longest lease that is taken",
-        default: "1day",
-        set: |c, t| span(&mut c.span_max, t, MINUTE, SPAN_MAX),
-    },
-    Row {
-        key: "startup",
-        about: "from acceptance to a running agent, as told to consumers",
-        default: "2s",
-        set: |c, t| span(&mut c.startup, t, Millis(1), Millis::HOUR),
-    },
-    Row {
-        key: "cpus_milli",
-        about: "thousandths of a core to offer at most; empty: all",
-        default: "",
-        set: |c, t| limit(&mut c.cpus_milli, t),
-    },
-    Row {
-        key: "memory_mib",
-        about: "memory to offer at most; empty: all",
-        default: "",
-        set: |c, t| limit(&mut c.memory_mib, t),
-    },
-    Row {
-        key: "disk_mib",
-        about: "disk to offer at most; empty: four fifths of what is free",
-        default: "",
-        set: |c, t| limit(&mut c.disk_mib, t),
-    },
-    Row {
-        key: "accelerators",
-        about: "whether accelerators are offered",
-        default: "true",
-        set: |c, t| read(&mut c.accelerators, t),
-    },
-    Row {
-        key: "poll",
-        about: "time between two looks at the chain",
-        default: "1s",
-        set: |c, t| span(&mut c.poll, t, POLL_MIN, POLL_MAX),
-    },
-    Row {
-        key: "withdraw_to",
-        about: "where earnings go; empty: the provider's own account",
-        default: "",
-        set: |c, t| address(&mut c.withdraw_to, t),
-    },
-    Row {
-        key: "withdraw_above_usd",
-        about: "earnings above this leave by themselves; empty: never",
-        default: "",
-        set: |c, t| amount(&mut c.withdraw_above, t),
-    },
-    Row {
-        key: "fee_cap_gwei",
-        about: "most that a unit of gas may cost",
-        default: "500",
-        set: |c, t| number(&mut c.fee_cap_gwei, t, 1, 1_000_000),
-    },
-    Row {
-        key: "tip_gwei",
-        about: "tip for a unit of gas",
-        default: "1",
-        set: |c, t| number(&mut c.tip_gwei, t, 0, 1_000_000),
-    },
-    Row {
-        key: "confirmations",
-        about: "blocks that must follow before anything counts as done",
-        default: "0",
-        set: |c, t| number(&mut c.confirmations, t, 0, 256),
-    },
-];
+macro_rules! rows {
+    ($($key:literal, $about:literal, $default:literal, $set:expr;)*) => {
+        /// Every setting, in the order in which they are written.
+        const ROWS: &[Row] = &[$(Row { key: $key, about: $about, default: $default, set: $set },)*];
+    };
+}
+
+rows! {
+    "rpc_url", "JSON-RPC of the chain", "http://127.0.0.1:8545", |c, t| url(&mut c.rpc_url, t);
+    "market", "address of the market there", "", |c, t| address(&mut c.market, t);
+    "from_block", "no event of the market is older than this block", "0",
+        |c, t| number(&mut c.from_block, t, 0, u64::MAX);
+    "name", "what you call yourself, in lower case", "provider", |c, t| read(&mut c.name, t);
+    "region", "where the machine stands", "EU", |c, t| read(&mut c.region, t);
+    "price_per_hour_usd", "for one unit", "0.50", |c, t| price(&mut c.price, t);
+    "units", "equal parts of the machine; each serves one lease", "1",
+        |c, t| number(&mut c.units, t, 1, UNITS_MAX);
+    "stake_usd", "stake to hold; empty: what the market asks for", "", |c, t| amount(&mut c.stake, t);
+    "available", "how long an offer stands before it is renewed", "30days",
+        |c, t| span(&mut c.available, t, Millis::HOUR, SPAN_MAX);
+    "span_max", "the longest lease that is taken", "1day", |c, t| span(&mut c.span_max, t, MINUTE, SPAN_MAX);
+    "startup", "from acceptance to a running agent, as told to consumers", "2s",
+        |c, t| span(&mut c.startup, t, Millis(1), Millis::HOUR);
+    "cpus_milli", "thousandths of a core to offer at most; empty: all", "",
+        |c, t| limit(&mut c.cpus_milli, t);
+    "memory_mib", "memory to offer at most; empty: all", "", |c, t| limit(&mut c.memory_mib, t);
+    "disk_mib", "disk to offer at most; empty: four fifths of what is free", "",
+        |c, t| limit(&mut c.disk_mib, t);
+    "accelerators", "whether accelerators are offered", "true", |c, t| read(&mut c.accelerators, t);
+    "poll", "time between two looks at the chain", "1s", |c, t| span(&mut c.poll, t, POLL_MIN, POLL_MAX);
+    "withdraw_to", "where earnings go; empty: the provider's own account", "",
+        |c, t| address(&mut c.withdraw_to, t);
+    "withdraw_above_usd", "earnings above this leave by themselves; empty: never", "",
+        |c, t| amount(&mut c.withdraw_above, t);
+    "fee_cap_gwei", "most that a unit of gas may cost", "500",
+        |c, t| number(&mut c.fee_cap_gwei, t, 1, 1_000_000);
+    "tip_gwei", "tip for a unit of gas", "1", |c, t| number(&mut c.tip_gwei, t, 0, 1_000_000);
+    "confirmations", "blocks that must follow before anything counts as done", "0",
+        |c, t| number(&mut c.confirmations, t, 0, 256);
+}
 
 /// Settings as text, by name.
 pub type Given = BTreeMap<String, String>;

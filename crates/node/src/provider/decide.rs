@@ -87,6 +87,7 @@ pub(crate) struct LeaseView {
 /// Everything that a decision looks at.
 #[derive(Debug, Clone)]
 pub(crate) struct View {
+    /// By the chain's clock.
     pub(crate) now: Timestamp,
     pub(crate) me: Address,
     pub(crate) account: Account,
@@ -314,12 +315,13 @@ fn sell(view: &View, wish: &Wish, plan: &mut Plan) {
     let short = wish.stake.saturating_sub(view.account.stake);
     if short == 0 {
         let offer = OfferId::new(view.me, salt(view.offers.len()));
-        let from = u64::try_from(view.now.0 / 1000).unwrap_or_default();
+        let until = view.now + wish.available;
         let terms = OfferTerms {
             price_per_hour: wish.price_per_hour,
             units: wish.units,
-            available_from: from,
-            available_until: from.saturating_add(wish.available.0 / 1000),
+            // At once, whatever the time of the block in which the first lease is accepted.
+            available_from: 0,
+            available_until: u64::try_from(until.0 / 1000).unwrap_or_default(),
         };
         plan.acts.push(Act::PostOffer { offer, terms });
         return;

@@ -159,7 +159,7 @@ impl Folder {
     }
 
     /// The account's key, made where it is missing.
-    pub(crate) fn account(&self, entropy: &dyn Entropy) -> Result<EvmSigner, KeystoreError> {
+    pub fn account(&self, entropy: &dyn Entropy) -> Result<EvmSigner, KeystoreError> {
         EvmSigner::open(&self.0.join("keys"), ACCOUNT_KEY, entropy)
     }
 

@@ -5,7 +5,7 @@ use std::io::Read;
 
 use chain::B256;
 use chain::market::signer_of;
-use domain::{Label, Timestamp};
+use domain::Label;
 use wire::agent::{Commitment, bytes_of};
 
 use super::Provider;
@@ -39,10 +39,10 @@ impl Provider {
         Ok(false)
     }
 
-    pub(super) async fn look(&self, now: Timestamp) -> Result<View, ProviderError> {
+    pub(super) async fn look(&self) -> Result<View, ProviderError> {
         let me = self.address();
-        // Deadlines are the chain's; where no block has been made for a while, ours says what the next one will say.
-        let now = self.market.head().await?.at.max(now);
+        // Deadlines are the chain's, and so is the clock that they are held against.
+        let now = self.market.next_time().await?;
         let ids: Vec<B256> = self.state.leases.keys().copied().collect();
         let on_chain = self.market.leases(&ids).await?;
         let mut leases = Vec::with_capacity(ids.len());

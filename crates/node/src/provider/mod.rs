@@ -62,8 +62,11 @@ const BASIS_POINTS: u128 = 10_000;
 /// Misbehaviour for demonstrations and tests, on the embedded chain only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// Agents and daemon are killed together once an agent has committed to some states.
-    Die,
+    /// Agents and daemon are killed together once an agent has committed to so many leaves.
+    Die {
+        /// At least this many.
+        leaves: u32,
+    },
     /// Agents put bytes of their own in the place of the state after this segment.
     Fabricate {
         /// Counted from 0.
@@ -266,14 +269,17 @@ impl Provider {
         &self.wish.spec.hardware
     }
 
-    /// Looks at chain, machine and folder, decides, and does what is due. May be stopped anywhere and called again.
+    /// Looks at chain, machine and folder, decides, and does what is due. May be stopped anywhere and called again. `now`
+    /// says only when to look next: deadlines are held against the chain's clock.
     ///
     /// # Errors
     /// When the chain or the folder cannot be read; what was done stays done.
     pub async fn tick(&mut self, now: Timestamp) -> Result<Tick, ProviderError> {
         let at_head = self.follow().await?;
-        let view = self.look(now).await?;
-        if self.fault == Some(Fault::Die) && act::is_time_to_die(&view) {
+        let view = self.look().await?;
+        if let Some(Fault::Die { leaves }) = self.fault
+            && act::is_time_to_die(&view, leaves)
+        {
             self.kill_all().await;
             return Ok(Tick { next_due: now, drained: false, dies: true });
         }
@@ -286,8 +292,11 @@ impl Provider {
         for act in plan.acts {
             done |= self.act(act).await?;
         }
-        let poll =
-            if self.fault == Some(Fault::Die) { FAULT_POLL.min(self.config.poll) } else { self.config.poll };
+        let poll = if matches!(self.fault, Some(Fault::Die { .. })) {
+            FAULT_POLL.min(self.config.poll)
+        } else {
+            self.config.poll
+        };
         let next_due = if done || !at_head { now } else { now + poll };
         Ok(Tick { next_due, drained: plan.drained && at_head, dies: false })
     }
@@ -296,8 +305,8 @@ impl Provider {
     ///
     /// # Errors
     /// As [`Self::tick`].
-    pub async fn withdraw(&mut self, now: Timestamp) -> Result<bool, ProviderError> {
-        let view = self.look(now).await?;
+    pub async fn withdraw(&mut self) -> Result<bool, ProviderError> {
+        let view = self.look().await?;
         match decide::earnings(&view, &self.wish) {
             Some(act) => self.act(act).await,
             None => Ok(false),

@@ -3,11 +3,15 @@
 
 use std::future::Future;
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use chain::B256;
 use chain::market::State;
+use domain::Label;
+use market::{Boot, Machine, MachineError, MachineRef, MemoryMachine};
 use node::provider::{Provider, ProviderError};
 
 use crate::common::{DOLLAR, Scene};
@@ -88,4 +92,58 @@ async fn daemon_killed_at_every_wait_does_everything_once() {
     killed_again_and_again(&scene).await;
     let status = node::provider::status(scene.folder().path()).await.unwrap();
     assert!(status.leases.is_empty() && status.offers.len() == 1);
+}
+
+/// Starts agents, and never says so.
+struct Silent(Arc<MemoryMachine>);
+
+#[async_trait]
+impl Machine for Silent {
+    async fn start(&self, label: &Label, boot: &Boot) -> Result<MachineRef, MachineError> {
+        self.0.start(label, boot).await?;
+        std::future::pending().await
+    }
+
+    async fn find(&self, label: &Label, machine: MachineRef) -> Result<bool, MachineError> {
+        self.0.find(label, machine).await
+    }
+
+    async fn kill(&self, label: &Label, machine: MachineRef) -> Result<(), MachineError> {
+        self.0.kill(label, machine).await
+    }
+
+    async fn forget(&self, label: &Label) -> Result<(), MachineError> {
+        self.0.forget(label).await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn agent_that_was_started_as_its_daemon_died_does_not_outlive_its_lease() {
+    let scene = Scene::new().await;
+    let (provider, offer) = scene.provider(&[]).await;
+    drop(provider);
+    let order = scene.create(offer, 1).await;
+    let mut parts = scene.parts();
+    parts.machine = Arc::new(Silent(Arc::<MemoryMachine>::clone(&scene.machine)));
+    let mut provider = Provider::open(parts).await.unwrap();
+    let started = async {
+        while scene.machine.started() == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    let ticks = async {
+        loop {
+            provider.tick(scene.now()).await.unwrap();
+        }
+    };
+    tokio::select! {
+        () = started => {}
+        () = ticks => {}
+    }
+    drop(provider);
+    scene.by_consumer("end", &scene.market.calls().end(&order)).await;
+    let mut provider = reopen(&scene).await;
+    scene.rest(&mut provider).await;
+    assert!(scene.machine.alive().is_empty(), "nobody would have ended it");
+    assert_eq!(scene.state(&order).await, State::Refunded);
 }

@@ -199,7 +199,7 @@ async fn daemon_with_the_fault_dies_with_its_agents_after_three_states() {
     let (provider, offer) = scene.provider(&[]).await;
     drop(provider);
     let mut parts = scene.parts();
-    parts.fault = Some(Fault::Die);
+    parts.fault = Some(Fault::Die { leaves: 3 });
     let mut provider = Provider::open(parts).await.unwrap();
     let order = scene.create(offer, 1).await;
     scene.rest(&mut provider).await;

@@ -114,7 +114,7 @@ async fn wrong_chain_or_market_is_said() {
 async fn faults_are_refused_on_any_other_chain() {
     let scene = Scene::on_chain(1).await;
     scene.init(&[]).await;
-    for fault in [Fault::Die, Fault::Fabricate { segment: 2 }] {
+    for fault in [Fault::Die { leaves: 3 }, Fault::Fabricate { segment: 2 }] {
         let mut parts = scene.parts();
         parts.fault = Some(fault);
         let refused = scene.refused(parts).await;

@@ -11,7 +11,7 @@ use market::sim::{SimConfig, SimNetwork, StateFile};
 use market::{MemoryMachine, Network, Registry};
 use store::Store;
 use tokio::sync::watch;
-use waag_server::{Guard, agent_api, serve_agents, serve_users, user_api};
+use waag_server::{Guard, agent_api, serve_agents, serve_http, user_api};
 use wire::agent::BootDoc;
 
 pub(crate) const UPLOAD_BYTES_MAX: u64 = 3_000_000;
@@ -63,7 +63,7 @@ impl Plane {
         engine.refresh_offers().await.unwrap();
         let (shutdown, stopped) = watch::channel(false);
         let router = user_api(engine.clone(), Guard::new(user_address.port()));
-        tokio::spawn(serve_users(users, router, stopped.clone()));
+        tokio::spawn(serve_http(users, router, stopped.clone()));
         let tls = keys.tls().server_config().unwrap();
         tokio::spawn(serve_agents(agents, tls, agent_api(engine.clone()), stopped));
         let (users, agents) = (user_address, agent_address);

@@ -1,0 +1,130 @@
+//! Our own market on the embedded chain: its contracts, the account that jobs are paid from, and its JSON-RPC.
+//!
+//! The genesis funds the deployer alone. It puts the contracts there and hands out gas and test dollars, which are worth
+//! nothing: once to our own account, and once to each provider that is started beside the control plane. Each step has a key
+//! in a journal, so a start that was killed goes on where it stopped.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context;
+use chain::embedded::{CHAIN_ID, EmbeddedChain, Genesis};
+use chain::journal::FileJournal;
+use chain::market::{Calls, Deployed, Market, MarketTerms, TokenCalls, deploy, hand_out, micros};
+use chain::sender::{IntentKey, Sender, SenderSettings};
+use chain::{Address, U256};
+use custody::{EvmSigner, OsEntropy};
+use domain::{Clock, Entropy, Millis, Usd};
+
+use crate::failure::{Done, Exit, Failure};
+
+/// The deployer's funds, a number that never runs out: 10^9 of the 18-decimal coin, worth nothing.
+const DEPLOYER_ETHER: u64 = 1_000_000_000;
+/// Gas for whoever trades, in whole coins.
+const GAS_ETHER: u64 = 1_000;
+const WEI: u64 = 1_000_000_000_000_000_000;
+/// Test dollars for each provider, enough for its stake.
+const PROVIDER_USD: u64 = 10_000;
+/// A provider stakes a dollar for each unit, and the price of a lease stands behind it in full.
+const STAKE_PER_UNIT: u64 = 1_000_000;
+const RESERVE_BPS: u32 = 10_000;
+const UNBONDING_SECONDS: u32 = 3_600;
+const WINDOW_SECONDS: u32 = 600;
+
+/// The market, while this process runs.
+pub(crate) struct EmbeddedMarket {
+    pub(crate) chain: EmbeddedChain,
+    pub(crate) deployed: Deployed,
+    pub(crate) market: Market,
+    /// Sends for the account that jobs are paid from.
+    pub(crate) consumer: Arc<Sender>,
+    deployer: Sender,
+}
+
+impl EmbeddedMarket {
+    /// Opens the chain below the data folder, or begins it; `fund` is paid into the market once.
+    pub(super) async fn start(data: &Path, fund: Usd, clock: Arc<dyn Clock>) -> Done<Self> {
+        let (folder, keys) = (data.join("chain"), data.join("keys"));
+        std::fs::create_dir_all(&folder).context("make the chain's folder")?;
+        let key = |name: &str| {
+            EvmSigner::open(&keys, name, &OsEntropy).with_context(|| format!("open the key {name}"))
+        };
+        let (deployer, consumer) = (key("deployer.key")?, key("consumer.key")?);
+        let mut seed = [0u8; 32];
+        OsEntropy.fill(&mut seed);
+        let genesis = Genesis {
+            chain_id: CHAIN_ID,
+            deployer: deployer.address(),
+            deployer_wei: ether(DEPLOYER_ETHER),
+            seed,
+        };
+        let chain = EmbeddedChain::open(&folder.join("blocks.redb"), &genesis, clock).map_err(|error| {
+            Failure::new(Exit::Failed, "chain", "the embedded chain cannot be opened")
+                .why(domain::chain(&error))
+                .next("stop the process that has it open, or restore the folder `chain` from a backup")
+        })?;
+        let deployer = sender(&chain, deployer, &folder.join("deployer.redb"))?;
+        let consumer = sender(&chain, consumer, &folder.join("consumer.redb"))?;
+        let consumer = Arc::new(consumer.with_probe(super::crash::probe(data)));
+        let insurance = deployer.address();
+        let terms = MarketTerms {
+            verifier: deployer.address(),
+            insurance,
+            stake_per_unit: STAKE_PER_UNIT,
+            reserve_bps: RESERVE_BPS,
+            unbonding_period: UNBONDING_SECONDS,
+            commit_window: WINDOW_SECONDS,
+            verdict_window: WINDOW_SECONDS,
+            dispute_window: WINDOW_SECONDS,
+        };
+        let deployed = deploy(&deployer, &terms).await.context("deploy the market")?;
+        let market = Market::open(chain.provider(), deployed.market).await.context("open the market")?;
+        let this = Self { chain, deployed, market, consumer, deployer };
+        this.fund_consumer(fund).await?;
+        Ok(this)
+    }
+
+    async fn fund_consumer(&self, fund: Usd) -> Done {
+        let amount = micros(fund).unwrap_or_default();
+        let (token, market) = (self.deployed.token, self.deployed.market);
+        hand_out(&self.deployer, token, self.consumer.address(), ether(GAS_ETHER), amount, "consumer")
+            .await
+            .context("hand out test dollars")?;
+        if amount == 0 {
+            return Ok(());
+        }
+        let approve = TokenCalls { token }.approve(market, amount);
+        for (name, call) in [("fund:approve", approve), ("fund:deposit", Calls { market }.deposit(amount))] {
+            let key = IntentKey(name.to_owned());
+            self.consumer.send(&key, &call).await.context("pay into the market")?;
+        }
+        Ok(())
+    }
+
+    /// Gas and test dollars for a provider, once for each address.
+    pub(crate) async fn fund_provider(&self, provider: Address) -> Done {
+        let amount = PROVIDER_USD * 1_000_000;
+        let key = provider.to_string();
+        let done = hand_out(&self.deployer, self.deployed.token, provider, ether(GAS_ETHER), amount, &key);
+        Ok(done.await.context("hand out test dollars to a provider")?)
+    }
+}
+
+fn ether(whole: u64) -> U256 {
+    U256::from(whole) * U256::from(WEI)
+}
+
+fn sender(chain: &EmbeddedChain, signer: EvmSigner, journal: &Path) -> Done<Sender> {
+    let journal = FileJournal::open(journal).context("open a journal of transactions")?;
+    let settings = SenderSettings {
+        chain_id: CHAIN_ID,
+        fee_cap_wei: 1_000_000_000_000,
+        tip_wei: 0,
+        gas_ceiling: 10_000_000,
+        wait: Millis(8_000),
+        poll: Millis(2),
+        replace_after: Millis(2_000),
+        confirmations: 0,
+    };
+    Ok(Sender::new(chain.provider(), Arc::new(signer), Arc::new(journal), settings))
+}
