@@ -72,7 +72,7 @@ impl Escrow for WaagNetwork {
             // The index is at least as far as this page, so it knows every lease of ours in it.
             let labels = |index: &crate::index::Index| {
                 let mut labels: Vec<Label> =
-                    leases.iter().filter_map(|lease| index.label_of(*lease).cloned()).collect();
+                    leases.iter().filter_map(|lease| index.label_of(*lease)).collect();
                 labels.dedup();
                 labels
             };

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use chain::follow::{Cursor, FollowError, FollowSettings, Follower};
 use chain::market::{Contact, Happened, Market, MarketEvent, OfferId, Settings, Spec};
 use chain::{Address, B256};
-use domain::{Label, Timestamp};
+use domain::{Label, LeaseId, Timestamp};
 
 use crate::error::{Cause, of_follow, of_read};
 use crate::lease::Lease;
@@ -34,8 +34,9 @@ pub(crate) struct Posted {
 #[derive(Debug, Default)]
 pub(crate) struct Index {
     cursor: Option<Cursor>,
-    leases: BTreeMap<Label, Lease>,
-    labels: HashMap<B256, Label>,
+    leases: BTreeMap<LeaseId, Lease>,
+    /// From a lease's name on the chain to ours.
+    names: HashMap<B256, LeaseId>,
     offers: BTreeMap<OfferId, Posted>,
     open: usize,
     /// The time up to which all of this is so: that of the last block that was read.
@@ -98,16 +99,16 @@ impl Index {
     }
 
     pub(crate) fn of(&self, label: &Label) -> Option<&Lease> {
-        self.leases.get(label)
+        self.leases.get(&label.lease()?)
     }
 
-    pub(crate) fn label_of(&self, lease: B256) -> Option<&Label> {
-        self.labels.get(&lease)
+    pub(crate) fn label_of(&self, lease: B256) -> Option<Label> {
+        self.names.get(&lease).copied().map(Label::of)
     }
 
     /// Keeps the rate of a lease, which no event tells.
     pub(crate) fn keep_rate(&mut self, label: &Label, rate: u64) {
-        if let Some(lease) = self.leases.get_mut(label) {
+        if let Some(lease) = label.lease().and_then(|id| self.leases.get_mut(&id)) {
             lease.rate = Some(rate);
         }
     }
@@ -120,7 +121,7 @@ impl Index {
     /// What was bought and has not ended, with the time of its purchase.
     pub(crate) fn running(&self) -> Vec<(Label, Timestamp)> {
         let running = self.leases.iter().filter(|(_, lease)| lease.ended(self.now).is_none());
-        running.map(|(label, lease)| (label.clone(), lease.created_at)).collect()
+        running.map(|(id, lease)| (Label::of(*id), lease.created_at)).collect()
     }
 
     pub(crate) fn offers(&self) -> Vec<Posted> {
@@ -142,15 +143,14 @@ impl Index {
             MarketEvent::LeaseCreated { lease, ref order, ref contact, .. } if order.consumer == us => {
                 // What we have not written ourselves we cannot name; nobody else can create in our name.
                 let Ok(contact) = Contact::from_bytes(contact) else { return };
-                let label = Label::of(contact.lease);
                 let region = self.offers.get(&order.offer).map(|posted| posted.spec.region.clone());
-                self.labels.insert(lease, label.clone());
-                self.leases.insert(label, Lease::created(lease, order.clone(), region, &happened));
+                self.names.insert(lease, contact.lease);
+                self.leases.insert(contact.lease, Lease::created(lease, order.clone(), region, &happened));
                 self.open += 1;
             }
             ref event => {
-                let Some(label) = event.lease().and_then(|lease| self.labels.get(&lease)) else { return };
-                let Some(lease) = self.leases.get_mut(label) else { return };
+                let Some(id) = event.lease().and_then(|lease| self.names.get(&lease)) else { return };
+                let Some(lease) = self.leases.get_mut(id) else { return };
                 lease.take(event, &happened, settings);
                 if lease.state.is_final() {
                     self.open = self.open.saturating_sub(1);
@@ -168,5 +168,35 @@ impl Index {
         } else {
             tracing::warn!(offer = %posted.id, "there are too many offers to consider one more");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::{Hardware, Millis};
+
+    fn posted(number: usize, until: Timestamp) -> Posted {
+        let mut salt = [0; 12];
+        salt[..8].copy_from_slice(&number.to_be_bytes());
+        let hardware = Hardware { cpus_milli: 1, memory_mib: 1, disk_mib: 1, accelerators: None };
+        let (name, region) = ("a".parse().unwrap(), "EU".parse().unwrap());
+        let spec = Spec { name, region, hardware, startup: Millis::ZERO };
+        Posted { id: OfferId::new(Address::ZERO, salt), spec, until }
+    }
+
+    #[test]
+    fn offers_have_a_bound_and_those_that_are_over_make_room() {
+        let (mut index, now) = (Index::default(), Timestamp(1_000));
+        for number in 0..OFFERS_MAX {
+            let until = if number % 2 == 0 { now } else { now + Millis(1) };
+            index.take_offer(posted(number, until), Timestamp(0));
+        }
+        index.take_offer(posted(OFFERS_MAX, now + Millis(1)), Timestamp(0));
+        assert_eq!(index.offers().len(), OFFERS_MAX, "none is over yet");
+        assert!(!index.offers.contains_key(&posted(OFFERS_MAX, now).id));
+        index.take_offer(posted(OFFERS_MAX, now + Millis(1)), now);
+        assert_eq!(index.offers().len(), OFFERS_MAX / 2 + 1);
+        assert!(index.offers.contains_key(&posted(OFFERS_MAX, now).id));
     }
 }

@@ -122,5 +122,6 @@ impl Lease {
         self.close(state, at, used.min(self.span));
         self.order = None;
         self.region = None;
+        self.txs.shrink_to_fit();
     }
 }

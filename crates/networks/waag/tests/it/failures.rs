@@ -2,7 +2,7 @@
 
 use chain::embedded::TestControl;
 use domain::{Millis, RetryStatus};
-use market::{ErrorKind, Network, Observation};
+use market::{ErrorKind, Escrow, Network, Observation};
 
 use crate::common::{Scene, label};
 
@@ -85,8 +85,11 @@ async fn lease_that_the_chain_takes_back_is_forgotten() {
     let snapshot = TestControl::of(&scene.chain).snapshot().unwrap();
     let lost = scene.opened(2).await;
     assert_eq!(scene.observe(&lost).await, Observation::Queued);
+    let seen = scene.network.changes(None).await.unwrap();
     TestControl::of(&scene.chain).revert(&snapshot).unwrap();
     scene.pass(1);
+    let again = scene.network.changes(Some(&seen.cursor)).await.unwrap();
+    assert!(again.at_head && !again.labels.contains(&lost), "{again:?}");
     assert_eq!(scene.observe(&lost).await, Observation::Absent);
     assert_eq!(scene.observe(&kept).await, live);
     assert_eq!(scene.network.list_ours().await.unwrap().len(), 1);
