@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use chain::embedded::{CHAIN_ID, EmbeddedChain, Genesis, TestControl};
 use chain::follow::{FollowSettings, Follower};
@@ -28,6 +29,8 @@ pub(crate) const VERDICT_WINDOW_S: u32 = 300;
 pub(crate) const PRICE: u64 = DOLLAR;
 pub(crate) const UNITS: u32 = 64;
 const LEAVES: u32 = 9;
+/// Ten seconds: nothing takes so long unless something is wrong.
+const SENT_LOOKS_MAX: u32 = 5_000;
 
 pub(crate) struct SetClock(AtomicI64);
 
@@ -368,6 +371,24 @@ impl Scene {
             }));
         }
         sent
+    }
+
+    /// Waits until something of this party is on its way into a block.
+    pub(crate) async fn sent_by(&self, party: &Party) {
+        let count = async |block: &str| {
+            let address = party.address();
+            let request = format!(
+                r#"{{"jsonrpc":"2.0","id":1,"method":"eth_getTransactionCount","params":["{address}","{block}"]}}"#
+            );
+            self.chain.answer(request.as_bytes()).await.unwrap()
+        };
+        for _ in 0..SENT_LOOKS_MAX {
+            if count("pending").await != count("latest").await {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        panic!("{} has sent nothing", party.address());
     }
 
     pub(crate) async fn balance_of(&self, party: &Party) -> u64 {

@@ -1,6 +1,9 @@
 //! A chain that does not answer, answers late, or takes back what it said.
 
+use std::sync::Arc;
+
 use chain::embedded::TestControl;
+use chain::market::State;
 use domain::{Millis, RetryStatus};
 use market::{ErrorKind, Escrow, Network, Observation};
 
@@ -61,19 +64,23 @@ async fn purchase_that_failed_in_its_block_bought_nothing() {
     assert_eq!(scene.orders().await.len(), 0);
 }
 
-/// The provider accepts between our look and our act.
+/// The provider accepts between our look and our act, so that what was tried out with success fails in its block.
 #[tokio::test(flavor = "multi_thread")]
 async fn release_that_loses_a_race_looks_again() {
-    let scene = Scene::new().await;
+    let scene = Arc::new(Scene::new().await);
     let label = scene.opened(1).await;
-    let accept = scene.calls().accept(&scene.order(&label).await);
-    let (released, _) = tokio::join!(scene.network.release(&label), async {
-        // Refused where the cancellation was first: either way the lease is over once.
-        let key = chain::sender::IntentKey("race".to_owned());
-        scene.provider.sender.send(&key, &accept).await
-    });
-    assert!(matches!(released.unwrap(), Observation::Ended { .. }));
-    assert!(scene.network.list_ours().await.unwrap().is_empty());
+    TestControl::of(&scene.chain).pause();
+    let (there, at) = (Arc::clone(&scene), label.clone());
+    let accepting = tokio::spawn(async move { there.accept(&at).await });
+    scene.sent_by(&scene.provider).await;
+    let (there, at) = (Arc::clone(&scene), label.clone());
+    let releasing = tokio::spawn(async move { there.network.release(&at).await });
+    scene.sent_by(&scene.consumer).await;
+    TestControl::of(&scene.chain).resume();
+    accepting.await.unwrap();
+    let released = releasing.await.unwrap().unwrap();
+    assert!(matches!(released, Observation::Ended { .. }), "{released:?}");
+    assert_eq!(scene.state(&label).await, State::Ended, "it was accepted, then ended");
 }
 
 #[tokio::test(flavor = "multi_thread")]
