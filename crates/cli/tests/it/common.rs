@@ -161,8 +161,15 @@ impl World {
         let args: Vec<&str> = args.iter().copied().chain(["--json"]).collect();
         let output = self.waag(&args);
         let text = String::from_utf8(output.stdout).unwrap();
-        assert!(output.status.success(), "{args:?}: {text}\n{}", String::from_utf8_lossy(&output.stderr));
+        let said = || format!("{}\n{}", String::from_utf8_lossy(&output.stderr), self.log());
+        assert!(output.status.success(), "{args:?}: {text}\n{}", said());
         serde_json::from_str(&text).unwrap()
+    }
+
+    /// What the control plane said last.
+    fn log(&self) -> String {
+        let text = std::fs::read_to_string(self.folder.path().join("up.log")).unwrap_or_default();
+        text.lines().rev().take(20).collect::<Vec<_>>().into_iter().rev().collect::<Vec<_>>().join("\n")
     }
 
     /// The job as the API shows it; `None` while nobody answers.
