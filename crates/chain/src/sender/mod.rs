@@ -111,7 +111,7 @@ impl Sender {
     /// # Errors
     /// When the journal cannot be used.
     pub async fn forget(&self, key: &IntentKey) -> Result<(), JournalError> {
-        self.journal.remove(key).await
+        self.journal.forget(key).await
     }
 
     /// An intent that was signed before: its versions, sent again. `None` when nothing is signed, or when what is signed
