@@ -172,7 +172,7 @@ pub(crate) struct Market {
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Jobs {
     /// At most this many, newest first
-    #[arg(long, default_value_t = 50)]
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(..=1000))]
     pub(crate) limit: u32,
     #[command(subcommand)]
     pub(crate) command: Option<JobsCommand>,
