@@ -54,6 +54,13 @@ pub fn cover(money: &LeaseMoney, now: Timestamp, margin: Millis, step: Millis) -
     }
 }
 
+/// How long a lease may be extended to, in whole seconds from its start: as long as `held` pays for and no longer, since
+/// what a network takes in advance must be held before.
+pub fn extendable(money: &LeaseMoney, held: Usd) -> Millis {
+    let span = money.price.affords(held - money.fee);
+    Millis(span.0 - span.0 % 1000)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -178,6 +185,23 @@ mod tests {
                 }
                 prop_assert_eq!(held + left, total);
             }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_lease_is_extended_to_what_is_held_and_no_further(held in 5i64..10_000_000, price in 1i64..10_000_000) {
+            let money = LeaseMoney {
+                held: usd(held),
+                fee: usd(5),
+                price: UsdPerHour::new(usd(price)),
+                billing: METERED,
+                live_at: Timestamp(0),
+                left_in_job: Usd::ZERO,
+            };
+            let span = extendable(&money, usd(held));
+            prop_assert!(money.billing.ceiling(money.price, span) + money.fee <= usd(held));
+            prop_assert!(money.billing.ceiling(money.price, span + Millis(1000)) + money.fee > usd(held));
         }
     }
 }

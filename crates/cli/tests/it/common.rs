@@ -52,6 +52,11 @@ impl World {
         world
     }
 
+    /// Sets a variable for everything that is started from now on.
+    pub(crate) fn set(&mut self, name: &'static str, value: &str) {
+        self.vars.push((name, value.to_owned()));
+    }
+
     pub(crate) fn data(&self) -> PathBuf {
         self.folder.path().join("data")
     }
@@ -199,6 +204,9 @@ impl World {
             let store = store::Store::open(&self.data(), "test").await.unwrap();
             assert_eq!(store.ledger_check().await.unwrap(), Vec::<String>::new());
             let posted = store.settlement_list_of("waag").await.unwrap();
+            let alerts = store.alert_list(1_000).await.unwrap();
+            let differs: Vec<_> = alerts.iter().filter(|alert| alert.code == "escrow_differs").collect();
+            assert!(differs.is_empty(), "{differs:?}");
             let posted: i128 = posted.iter().map(|row| row.paid.micros()).sum();
             store.close().await;
             for network in self.networks() {

@@ -2,7 +2,7 @@
 
 use domain::{Label, Outcome, Timestamp, Usd, chain};
 use market::Network;
-use policy::budget::{Cover, LeaseMoney, cover};
+use policy::budget::{Cover, LeaseMoney, cover, extendable};
 use store::{ExecutionChange, LeaseRow};
 use wire::doc;
 
@@ -43,14 +43,19 @@ impl Leases {
             }
             Cover::StopNow => return self.stop_now(lease, now).await,
         }
-        if let Some(until) = lease.until_at
-            && network.capability().extend
-            && now + context.config.release_margin > until
-        {
-            let span = now.since(live_at) + context.config.release_margin + context.config.hold_step;
-            if let Err(error) = network.extend(&Label::of(lease.id), span).await {
-                tracing::warn!(lease = %lease.id, error = %chain(&error), "a lease could not be extended");
-            }
+        let Some(until) = lease.until_at.filter(|until| now + context.config.release_margin > *until) else {
+            return Ok(());
+        };
+        if !network.capability().extend {
+            return Ok(());
+        }
+        let held = context.store.hold_get(lease.hold).await?.map_or(Usd::ZERO, |hold| hold.amount);
+        let span = extendable(&money, held);
+        if live_at + span <= until {
+            return Ok(());
+        }
+        if let Err(error) = network.extend(&Label::of(lease.id), span).await {
+            tracing::warn!(lease = %lease.id, error = %chain(&error), "a lease could not be extended");
         }
         Ok(())
     }
