@@ -1,8 +1,8 @@
 //! Asks a running control plane everything that schemathesis can make up from `docs/openapi.json`: no request may end in a
 //! 5xx, in a status that is not documented, or in a body of another shape than the documented one.
 //!
-//! Nothing is for sale there (the networks have no capacity), so that jobs can be taken, listed and cancelled, and no
-//! agent is ever started. `xtask/schemathesis` holds the configuration, with every exception and its reason.
+//! Nothing is for sale there (the networks have neither capacity nor providers), so that jobs can be taken, listed and
+//! cancelled, and no other process is ever started. `xtask/schemathesis` holds the configuration, with every exception and its reason.
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -16,8 +16,11 @@ const FILES: &str = "xtask/schemathesis";
 const REQUIREMENTS: &str = "requirements.txt";
 /// The control plane's folders, and where schemathesis leaves what it found.
 const SCRATCH: &str = "target/schemathesis";
-const VARIABLES: &[(&str, &str)] =
-    &[("WAAG_NETWORKS_SIMULATED_CAPACITY", "0"), ("WAAG_ACCOUNT_FUND_USD", "100000")];
+const VARIABLES: &[(&str, &str)] = &[
+    ("WAAG_NETWORKS_SIMULATED_CAPACITY", "0"),
+    ("WAAG_NETWORKS_WAAG_PROVIDERS", "0"),
+    ("WAAG_ACCOUNT_FUND_USD", "100000"),
+];
 
 /// What `waag up --json` says once it is ready.
 #[derive(Deserialize)]
