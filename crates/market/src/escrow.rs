@@ -108,6 +108,8 @@ pub struct Claim {
 pub struct Changes {
     /// Labels of our leases whose network or escrow shows something new; one may come twice.
     pub labels: Vec<Label>,
+    /// Whether what its network offers has changed.
+    pub offers: bool,
     /// To be kept.
     pub cursor: String,
     /// Whether there is nothing more at present.

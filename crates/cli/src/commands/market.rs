@@ -60,6 +60,8 @@ struct OfferLine {
     region: Option<String>,
     cpus_milli: Option<u32>,
     memory_mib: Option<u64>,
+    /// Model and number, e.g. `H100:8`.
+    accelerators: Option<String>,
     price_usd_hour: Usd,
     units: u32,
     leased: u32,
@@ -231,6 +233,9 @@ fn offer_line(id: OfferId, spec: Option<&Spec>, offer: &Offer) -> OfferLine {
         region: spec.map(|spec| spec.region.to_string()),
         cpus_milli: spec.map(|spec| spec.hardware.cpus_milli),
         memory_mib: spec.map(|spec| spec.hardware.memory_mib),
+        accelerators: spec
+            .and_then(|spec| spec.hardware.accelerators.as_ref())
+            .map(|accelerators| format!("{}:{}", accelerators.model, accelerators.count)),
         price_usd_hour: usd(offer.terms.price_per_hour),
         units: offer.terms.units,
         leased: offer.leased,
@@ -295,6 +300,7 @@ fn offers_text(offers: &[OfferLine]) -> String {
         ("region", Side::Left),
         ("cores", Side::Right),
         ("MiB", Side::Right),
+        ("accelerators", Side::Left),
         ("$/hour", Side::Right),
         ("leased", Side::Right),
         ("", Side::Left),
@@ -306,6 +312,7 @@ fn offers_text(offers: &[OfferLine]) -> String {
             or_unknown(o.region.as_deref().map(clean)),
             or_unknown(o.cpus_milli.map(|cpus| format!("{:.1}", f64::from(cpus) / 1000.0))),
             or_unknown(o.memory_mib.map(|memory| memory.to_string())),
+            o.accelerators.as_deref().map_or_else(String::new, clean),
             o.price_usd_hour.to_string(),
             format!("{} of {}", o.leased, o.units),
             if o.withdrawn { "withdrawn" } else { "" }.to_owned(),

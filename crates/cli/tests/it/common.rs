@@ -48,7 +48,9 @@ impl World {
     pub(crate) fn with_providers(count: u32) -> Self {
         let mut world = Self::new();
         world.vars.push(("WAAG_NETWORKS_WAAG_PROVIDERS", count.to_string()));
-        world.vars.push(("WAAG_ENGINE_OFFERS_EVERY", "500ms".to_owned()));
+        // A new offer is found when it is posted, not when the networks are asked next.
+        world.vars.push(("WAAG_ENGINE_OFFERS_EVERY", "50s".to_owned()));
+        world.vars.push(("WAAG_ENGINE_OFFERS_STALE", "200s".to_owned()));
         world
     }
 

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use domain::{NetworkName, Offer, Timestamp, chain};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
+use market::Network;
 
 use crate::context::Context;
 use crate::pace::Pace;
@@ -40,27 +41,29 @@ pub(crate) struct Offers(pub(crate) Arc<Context>);
 
 impl Offers {
     pub(crate) async fn refresh(&self, now: Timestamp) {
-        let mut calls: FuturesUnordered<_> = self
-            .0
-            .registry
-            .iter()
-            .map(|network| async move { (network.name(), network.offers().await) })
-            .collect();
-        while let Some((name, answer)) = calls.next().await {
-            let mut catalogue = self.0.catalogue();
-            match answer {
-                Ok(offers) => {
-                    catalogue.unreachable.remove(name);
-                    catalogue.offers.insert(name.clone(), offers);
-                }
-                Err(error) => {
-                    catalogue.unreachable.insert(name.clone(), chain(&error));
-                }
-            }
-            catalogue.version += 1;
-        }
+        let networks = self.0.registry.iter();
+        let mut asked: FuturesUnordered<_> = networks.map(|network| self.ask(network.as_ref())).collect();
+        while asked.next().await.is_some() {}
+        drop(asked);
         self.0.catalogue().refreshed.mark(now);
         self.0.changed();
+    }
+
+    /// Asks one network.
+    pub(crate) async fn ask(&self, network: &dyn Network) {
+        let answer = network.offers().await;
+        let name = network.name().clone();
+        let mut catalogue = self.0.catalogue();
+        match answer {
+            Ok(offers) => {
+                catalogue.unreachable.remove(&name);
+                catalogue.offers.insert(name, offers);
+            }
+            Err(error) => {
+                catalogue.unreachable.insert(name, chain(&error));
+            }
+        }
+        catalogue.version += 1;
     }
 }
 

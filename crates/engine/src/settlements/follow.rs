@@ -9,6 +9,7 @@ use market::Escrow;
 use store::LeaseRow;
 
 use crate::context::Context;
+use crate::offers::Offers;
 use crate::pace::Pace;
 use crate::{Error, Reconciler};
 
@@ -41,6 +42,13 @@ impl Escrows {
         };
         if place.as_deref() == Some(&changes.cursor) {
             return Ok(false);
+        }
+        if changes.offers
+            && let Some(network) = self.0.registry.get(network)
+        {
+            // A new offer is found at once, not at the next round of questions.
+            Offers(Arc::clone(&self.0)).ask(network.as_ref()).await;
+            self.0.changed();
         }
         let mut found = Vec::new();
         for label in &changes.labels {

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use chain::B256;
 use chain::follow::{Cursor, FollowError};
-use chain::market::{State, usd};
+use chain::market::{MarketEvent, State, usd};
 use chain::sender::Call;
 use domain::{Label, Usd};
 use market::{Changes, Claim, Error, ErrorKind, Escrow, EscrowState, Escrowed, Operation, RetryStatus};
@@ -78,7 +78,11 @@ impl Escrow for WaagNetwork {
             };
             self.with_index(operation, labels).await?
         };
-        Ok(Changes { labels, cursor: page.cursor.to_string(), at_head: page.at_head })
+        let is_offer = |event: &MarketEvent| {
+            matches!(event, MarketEvent::OfferPosted { .. } | MarketEvent::OfferWithdrawn { .. })
+        };
+        let offers = events.iter().any(|happened| is_offer(&happened.event));
+        Ok(Changes { labels, offers, cursor: page.cursor.to_string(), at_head: page.at_head })
     }
 }
 

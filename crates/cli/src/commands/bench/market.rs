@@ -24,8 +24,9 @@ use crate::settings::Settings;
 
 /// A job that does nothing, on our own market.
 const JOB: &str = "name: bench\nresources: { infra: waag }\nrun: 'true'\nwaag:\n  budget: { max_total_usd: 1.00 }\n  deadline: 1h\n";
-/// Leases that the provider serves at a time.
-const UNITS: u32 = 64;
+/// Leases that the provider serves at a time: more than jobs are under way, since an offer that was full is not tried again
+/// for a while.
+const UNITS: u32 = 1_000;
 /// Submissions under way at a time.
 const SUBMITTERS: usize = 32;
 const LOOK_EVERY: Duration = Duration::from_millis(5);

@@ -123,7 +123,9 @@ async fn changes_name_our_leases_once_each_thing_moved() {
     assert!(start.at_head && start.labels.is_empty(), "{start:?}");
     let (first, second) = (scene.opened(1).await, scene.accepted(2).await);
     let other = scene.accepted_by_another(3).await;
+    assert!(start.offers, "an offer was posted before");
     let bought = scene.network.changes(Some(&start.cursor)).await.unwrap();
+    assert!(!bought.offers, "none was posted since");
     let labels: BTreeSet<_> = bought.labels.iter().cloned().collect();
     assert_eq!(labels, [first.clone(), second.clone()].into(), "not {other}");
     let again = scene.network.changes(Some(&start.cursor)).await.unwrap();
