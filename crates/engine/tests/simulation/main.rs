@@ -4,7 +4,7 @@
 //! lives until every job in it is settled; the rules are checked after every tick. A seed that breaks one is printed
 //! with the command that replays it.
 //!
-//! - `story.rs`: what is to happen; `chance.rs`: how it is drawn.
+//! - `story.rs`: what is to happen; `common/chance.rs`: how it is drawn.
 //! - `world.rs`: lets it happen; `parts.rs`: what the control plane stands on; `agents.rs`: who works on the leases.
 //! - `rules.rs`: what must hold.
 //! - `planted.rs`: bugs that the simulation must find.
@@ -14,11 +14,14 @@
 
 mod actions;
 mod agents;
+#[path = "../common/chance.rs"]
 mod chance;
 mod parts;
 mod planted;
 mod race;
 mod rules;
+#[path = "../common/stand.rs"]
+mod stand;
 mod story;
 mod world;
 
