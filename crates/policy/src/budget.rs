@@ -54,6 +54,17 @@ pub fn cover(money: &LeaseMoney, now: Timestamp, margin: Millis, step: Millis) -
     }
 }
 
+/// How long a metered lease may last for what is held: the longest time that costs no more.
+pub fn lasts(held: Usd, fee: Usd, price: UsdPerHour) -> Millis {
+    let micros = |amount: Usd| u128::try_from(amount.micros()).unwrap_or_default();
+    let hours = micros(held.less(fee)) * u128::from(Millis::HOUR.0);
+    Millis(
+        hours
+            .checked_div(micros(price.per_hour()))
+            .map_or(u64::MAX, |span| u64::try_from(span).unwrap_or(u64::MAX)),
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -131,6 +142,20 @@ mod tests {
             left_in_job: Usd::ZERO,
         };
         assert_eq!(cover(&money, Timestamp(1_000), MARGIN, STEP), Cover::Enough);
+    }
+
+    #[test]
+    fn held_money_lasts_until_the_next_moment_costs_more() {
+        let price: UsdPerHour = "0.36".parse().unwrap();
+        for held in [0, 1, 5, 6, 105, 99_999] {
+            let span = lasts(usd(held), usd(5), price);
+            let costs = |span| METERED.ceiling(price, span) + usd(5);
+            assert!(
+                costs(span) <= usd(held.max(5)) && costs(Millis(span.0 + 1)) > usd(held),
+                "{held}: {span:?}"
+            );
+        }
+        assert_eq!(lasts(usd(1), usd(0), UsdPerHour::default()), Millis(u64::MAX));
     }
 
     proptest! {
