@@ -23,11 +23,11 @@ pub(crate) use follow::Escrows;
 pub(crate) struct Settlements(pub(crate) Arc<Context>);
 
 /// What there is to post for a lease.
-struct Bill {
-    charge: Charge,
+pub(crate) struct Bill {
+    pub(crate) charge: Charge,
     /// Of our own transactions.
-    gas: u64,
-    txs: Vec<String>,
+    pub(crate) gas: u64,
+    pub(crate) txs: Vec<String>,
 }
 
 impl Settlements {
@@ -50,12 +50,12 @@ impl Settlements {
         Ok(cost::owed(offer.billing, offer.price, offer.fee, life, close_at, grace))
     }
 
-    async fn held(&self, lease: &LeaseRow) -> Result<Usd, Error> {
+    pub(crate) async fn held(&self, lease: &LeaseRow) -> Result<Usd, Error> {
         let hold = self.0.store.hold_get(lease.hold).await?;
         Ok(hold.ok_or_else(|| Error::Missing { what: "hold", of: lease.id.to_string() })?.amount)
     }
 
-    async fn post(&self, lease: &LeaseRow, bill: Bill, now: Timestamp) -> Result<(), Error> {
+    pub(crate) async fn post(&self, lease: &LeaseRow, bill: Bill, now: Timestamp) -> Result<(), Error> {
         let context = &self.0;
         let Bill { charge, gas, txs } = bill;
         context.reached("settlement.post.before")?;

@@ -280,6 +280,6 @@ fn quirk(dice: &mut Dice) -> Quirk {
         3 => Quirk::Hangs(at),
         4 => Quirk::Idles(at),
         5 => Quirk::Fails(at),
-        _ => Quirk::Forges(at),
+        _ => Quirk::Forges(at.min(1)),
     }
 }

@@ -37,6 +37,7 @@ pub(crate) struct Gate {
 struct Inner {
     requests: u64,
     dies_at: Option<(u64, Side)>,
+    dies_sending: Option<Side>,
     /// In so many of a hundred cases a transaction, or the answer to it, is lost.
     lossy: u64,
     dice: Dice,
@@ -46,7 +47,7 @@ impl Gate {
     pub(crate) async fn open(chain: &EmbeddedChain, lossy: u64, dice: Dice) -> Arc<Self> {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let inner = Mutex::new(Inner { requests: 0, dies_at: None, lossy, dice });
+        let inner = Mutex::new(Inner { requests: 0, dies_at: None, dies_sending: None, lossy, dice });
         let (out, dead) = (AtomicBool::new(false), watch::Sender::new(false));
         let gate = Arc::new(Self { chain: chain.clone(), url, out, inner, dead });
         let router =
@@ -70,9 +71,15 @@ impl Gate {
         inner.dies_at = Some((inner.requests + nth, side));
     }
 
+    /// The process behind it dies when it sends its next transaction.
+    pub(crate) fn kill_at_send(&self, side: Side) {
+        lock(&self.inner).dies_sending = Some(side);
+    }
+
     /// Another process speaks now.
     pub(crate) fn revive(&self) {
-        lock(&self.inner).dies_at = None;
+        let mut inner = lock(&self.inner);
+        (inner.dies_at, inner.dies_sending) = (None, None);
         self.dead.send_replace(false);
     }
 
@@ -91,6 +98,9 @@ impl Gate {
         if let Some((at, side)) = inner.dies_at
             && inner.requests >= at
         {
+            return (Some(side), true);
+        }
+        if let Some(side) = inner.dies_sending.filter(|_| sends) {
             return (Some(side), true);
         }
         let lossy = inner.lossy;

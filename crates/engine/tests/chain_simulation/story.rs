@@ -27,6 +27,8 @@ pub(crate) enum Event {
     KillMill(usize, bool, Option<i64>),
     /// A provider dies at its `nth` request from now on.
     KillMillAt(usize, u64, Side, Option<i64>),
+    /// A provider dies at the next transaction that it sends.
+    KillMillAtSend(usize, Side, Option<i64>),
     /// A provider cannot reach the chain for so long.
     CutMill(usize, i64),
     /// The network answers the control plane nothing for so long.
@@ -88,10 +90,11 @@ impl Story {
         }
         events.sort_by_key(|(at, _)| *at);
         let mut chance = |most| if calm || dice.percent(50) { 0 } else { dice.between(1, most) };
+        let (lossy_calls, lossy_sends) = (chance(15), chance(30));
         Self {
-            lossy_calls: chance(15),
-            lossy_sends: chance(30),
-            odd_agents: chance(70),
+            lossy_calls,
+            lossy_sends,
+            odd_agents: if calm { 0 } else { dice.between(0, 60) },
             seed,
             prices,
             jobs,
@@ -136,13 +139,12 @@ fn trouble(dice: &mut Dice, mills: usize, events: &mut Vec<(i64, Event)>) {
     for _ in 0..dice.between(0, 3) {
         let mill = usize::try_from(dice.between(0, 2)).unwrap() % mills;
         let back = dice.percent(75).then(|| dice.millis(1_000, 240_000));
+        let side = if dice.percent(50) { Side::Before } else { Side::After };
         let event = match dice.between(0, 3) {
             0 => Event::KillMill(mill, dice.percent(50), back),
             1 => Event::CutMill(mill, dice.millis(1_000, 400_000)),
-            _ => {
-                let side = if dice.percent(50) { Side::Before } else { Side::After };
-                Event::KillMillAt(mill, dice.between(1, 60), side, back)
-            }
+            2 => Event::KillMillAtSend(mill, side, back),
+            _ => Event::KillMillAt(mill, dice.between(1, 60), side, back),
         };
         at(dice, event);
     }
@@ -196,6 +198,8 @@ pub(crate) fn config() -> Config {
         hold_step: secs(120),
         calls: 1,
         // What is looked at more seldom is played in less time.
+        backoff: secs(2),
+        no_offer_retry: secs(10),
         offers_every: secs(40),
         observe_every: secs(20),
         sweep_every: secs(60),

@@ -148,6 +148,8 @@ impl World {
             mills,
             story,
         };
+        // Their offers are there before anybody looks for them.
+        world.mills().await.unwrap();
         world.start().await.unwrap();
         let fund = Usd::from_micros(i64::try_from(FUND).unwrap());
         world.up.as_ref().unwrap().engine.fund(fund).await.unwrap();

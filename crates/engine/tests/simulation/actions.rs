@@ -12,7 +12,7 @@ use domain::{Label, LeaseId, Millis, Usd};
 use market::sim::Habits;
 use market::{Boot, Network, Observation, Operation, Terms};
 use tokio::runtime::{Builder, Handle, Runtime};
-use waag_engine::{Engine, POINTS};
+use waag_engine::Engine;
 
 use crate::agents::{Failure, Quirk};
 use crate::parts::{Cut, lock};
@@ -377,7 +377,7 @@ fn scenarios_reach_every_point() {
         lock(&reached).extend(plain.points.iter().map(|(point, _)| *point));
         Vec::new()
     });
-    let missed: Vec<_> = POINTS.iter().filter(|point| !lock(&reached).contains(*point)).collect();
+    let missed: Vec<_> = crate::points().filter(|point| !lock(&reached).contains(point)).collect();
     assert!(missed.is_empty(), "no scenario reaches {missed:?}");
 }
 

@@ -100,6 +100,11 @@ fn play_all(lives_least: u64) -> Result<BTreeMap<String, u64>, Violation> {
     }
 }
 
+/// The points that a control plane without an escrow reaches; the simulation with the chain reaches the others.
+fn points() -> impl Iterator<Item = &'static str> {
+    POINTS.iter().copied().filter(|point| !point.starts_with("settlement.escrow."))
+}
+
 /// A world and its database speak many thousand times a second and never at once; on one core that costs half.
 fn stay_on_one_core() {
     static THREADS: AtomicUsize = AtomicUsize::new(0);
@@ -119,7 +124,7 @@ fn ten_thousand_lives_break_no_rule() {
     println!("{counts:#?}");
     let lived = counts["lives"];
     assert!(lived >= LIVES_LEAST, "only {lived} lives");
-    for point in POINTS {
+    for point in points() {
         let died = counts.get(&format!("died at {point}")).copied().unwrap_or(0);
         assert!(died > 0, "no control plane ever died at {point}");
     }

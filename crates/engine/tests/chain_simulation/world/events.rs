@@ -39,6 +39,10 @@ impl World {
                     self.mills[n].back = back;
                     self.mills[n].gate.kill_at(nth, side);
                 }
+                Event::KillMillAtSend(n, side, back) => {
+                    self.mills[n].back = back;
+                    self.mills[n].gate.kill_at_send(side);
+                }
                 Event::CutMill(n, span) => {
                     self.mills[n].gate.cut(true);
                     self.mends.push((now + span, Mend::Mill(n)));
