@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use agent::Delegate;
 use bytes::Bytes;
 use custody::Secret;
-use domain::Label;
+use domain::ExecutionId;
 use evidence::Leaf;
 use futures::stream;
 use market::Boot;
@@ -83,9 +83,11 @@ pub(crate) enum Did {
 }
 
 impl Agent {
-    pub(crate) fn new(story: &Story, label: &Label, boot: &Boot, folder: PathBuf, now: i64) -> Self {
+    pub(crate) fn new(story: &Story, boot: &Boot, folder: PathBuf, now: i64) -> Self {
         let boot: BootDoc = serde_json::from_slice(boot.expose()).unwrap();
-        let mut dice = Dice::of(story.seed, label.as_str());
+        // A lease's name on the chain depends on the certificate, which no seed makes; an execution's does not.
+        let name = boot.execution.to_string();
+        let mut dice = Dice::of(story.seed, &name);
         let drawn = if dice.percent(story.odd_agents) { quirk(&mut dice) } else { Quirk::None };
         let mut instance = [0u8; 32];
         domain::Entropy::fill(&SeededEntropy::new(dice.clone()), &mut instance);
@@ -95,7 +97,7 @@ impl Agent {
             delegate: delegate(),
             forger: delegate(),
             next: now + dice.millis(100, 2_000),
-            token: Secret::mint(&SeededEntropy::new(Dice::of(story.seed, &format!("token {label}")))),
+            token: Secret::mint(&SeededEntropy::new(Dice::of(story.seed, &format!("token {name}")))),
             instance: hex::encode(instance),
             quirk: story.quirk.unwrap_or(drawn),
             phase: Phase::Hello,
@@ -111,6 +113,10 @@ impl Agent {
             boot,
             folder,
         }
+    }
+
+    pub(crate) fn execution(&self) -> ExecutionId {
+        self.boot.execution
     }
 
     /// Does what is due; `next` says when more is.

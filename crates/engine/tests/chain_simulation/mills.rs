@@ -59,9 +59,9 @@ impl Mill {
             ("units", "2"),
             ("span_max", "2h"),
             ("available", "1day"),
-            ("cpus_milli", "2000"),
+            ("cpus_milli", "1000"),
             ("memory_mib", "1024"),
-            ("disk_mib", "8192"),
+            ("disk_mib", "1024"),
             ("accelerators", "false"),
         ]
         .into_iter()
@@ -122,6 +122,11 @@ impl Mill {
     /// Whether it has something to look at.
     pub(crate) fn is_due(&self, head: u64, now: i64) -> bool {
         self.is_up() && (now >= self.next || (head != self.seen && !self.gate.is_cut()))
+    }
+
+    /// When it does something next; one that cannot start waits until its way is mended.
+    pub(crate) fn next_moment(&self) -> Option<i64> {
+        if self.is_up() { Some(self.next) } else { (!self.gate.is_cut()).then_some(self.up_at) }
     }
 
     /// Something happened on its machine.

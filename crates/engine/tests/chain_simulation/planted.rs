@@ -5,7 +5,7 @@ use waag_engine::Planted;
 use crate::play;
 
 /// A planted bug is found in one of so many worlds.
-const WORLDS: u64 = 8;
+const WORLDS: u64 = 16;
 
 fn must_be_found(bug: Planted, as_what: &str) {
     let mut found = Vec::new();

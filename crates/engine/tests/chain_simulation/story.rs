@@ -171,7 +171,7 @@ fn job(dice: &mut Dice, n: usize, calm: bool) -> JobPlan {
 pub(crate) fn plan(n: usize, cap: &str, segments: u64, attempts: u64) -> JobPlan {
     let file = format!(
         "name: sim-{n}
-resources: {{ cpus: 1+, memory: 0.1+ }}
+resources: {{ cpus: 0.5+, memory: 0.1+ }}
 run: work
 waag:
   budget: {{ max_total_usd: {cap} }}
@@ -198,6 +198,8 @@ pub(crate) fn config() -> Config {
         hold_step: secs(120),
         calls: 1,
         // What is looked at more seldom is played in less time.
+        // Whatever this machine has free, it has this.
+        default_disk_mib: 128,
         backoff: secs(2),
         no_offer_retry: secs(10),
         offers_every: secs(40),

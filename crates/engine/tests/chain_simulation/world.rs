@@ -295,7 +295,7 @@ impl World {
             Some(up) => next.extend(up.due.iter().flatten().map(|due| self.time.real_of(*due))),
             None => next.push(self.up_at),
         }
-        next.extend(self.mills.iter().map(|mill| if mill.is_up() { mill.next } else { mill.up_at }));
+        next.extend(self.mills.iter().filter_map(Mill::next_moment));
         next.extend(self.agents.values().map(|agent| agent.next));
         next.extend(self.story.events.get(self.next_event).map(|(at, _)| *at));
         next.extend(self.mends.iter().map(|(at, _)| *at));
@@ -375,9 +375,14 @@ impl World {
         for row in self.store.outbox_list(0, 10_000).await.unwrap() {
             (row.seq, row.at.0, row.kind, row.subject, row.body).hash(&mut self.trace);
         }
-        for (id, known) in &self.truth.leases {
-            (id.0, known.paid.map(|(paid, _)| paid)).hash(&mut self.trace);
-        }
+        let mut paid: Vec<_> = self
+            .truth
+            .leases
+            .values()
+            .map(|known| (&known.label, known.paid.map(|(paid, _)| paid)))
+            .collect();
+        paid.sort();
+        paid.hash(&mut self.trace);
         let mut counts = std::mem::take(&mut self.counts);
         for (point, (_, died)) in self.trap.reached_points() {
             counts.insert(format!("died at {point}"), died);

@@ -1,6 +1,6 @@
 //! What every simulated control plane stands on: a clock that moves only when told, and keys.
 
-use std::sync::atomic::{AtomicI64, Ordering::SeqCst};
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use custody::{DataKey, Keystore, wrap};
@@ -76,4 +76,16 @@ pub(crate) fn wrapped_key() -> String {
         hex::encode(wrapped.unwrap())
     });
     wrapped.clone()
+}
+
+/// A world and its database speak many thousand times a second and never at once; on one core that costs half.
+pub(crate) fn stay_on_one_core() {
+    static THREADS: AtomicUsize = AtomicUsize::new(0);
+    let n = THREADS.fetch_add(1, SeqCst);
+    let Ok(allowed) = rustix::thread::sched_getaffinity(None) else { return };
+    let cores: Vec<usize> = (0..rustix::thread::CpuSet::MAX_CPU).filter(|cpu| allowed.is_set(*cpu)).collect();
+    let mut one = rustix::thread::CpuSet::new();
+    one.set(cores[n % cores.len()]);
+    // Where it is not allowed, the worlds are only slower.
+    let _ = rustix::thread::sched_setaffinity(None, &one);
 }

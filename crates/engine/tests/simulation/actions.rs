@@ -307,13 +307,13 @@ fn elsewhere(work: impl Future<Output = ()> + Send + 'static) {
 
 /// Plays every scenario with every harm that `harms` finds in it.
 fn harm_all(harms: impl Fn(&Undisturbed) -> Vec<Harm>) -> usize {
-    crate::stay_on_one_core();
+    crate::stand::stay_on_one_core();
     harm_all_on(&Builder::new_current_thread().enable_all().build().unwrap(), harms)
 }
 
 /// The same while a second thread goes on when the first stands at a point.
 fn meddle_with_all(harms: impl Fn(&Undisturbed) -> Vec<Harm>) -> usize {
-    crate::stay_on_one_core();
+    crate::stand::stay_on_one_core();
     harm_all_on(&Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap(), harms)
 }
 

@@ -27,12 +27,13 @@ mod world;
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 
 use waag_engine::{POINTS, Planted};
 
 use parts::lock;
 use rules::Violation;
+use stand::stay_on_one_core;
 use story::{Story, config};
 use world::{Report, World};
 
@@ -103,18 +104,6 @@ fn play_all(lives_least: u64) -> Result<BTreeMap<String, u64>, Violation> {
 /// The points that a control plane without an escrow reaches; the simulation with the chain reaches the others.
 fn points() -> impl Iterator<Item = &'static str> {
     POINTS.iter().copied().filter(|point| !point.starts_with("settlement.escrow."))
-}
-
-/// A world and its database speak many thousand times a second and never at once; on one core that costs half.
-fn stay_on_one_core() {
-    static THREADS: AtomicUsize = AtomicUsize::new(0);
-    let n = THREADS.fetch_add(1, SeqCst);
-    let Ok(allowed) = rustix::thread::sched_getaffinity(None) else { return };
-    let cores: Vec<usize> = (0..rustix::thread::CpuSet::MAX_CPU).filter(|cpu| allowed.is_set(*cpu)).collect();
-    let mut one = rustix::thread::CpuSet::new();
-    one.set(cores[n % cores.len()]);
-    // Where it is not allowed, the worlds are only slower.
-    let _ = rustix::thread::sched_setaffinity(None, &one);
 }
 
 #[test]

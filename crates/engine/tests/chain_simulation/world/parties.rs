@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use chain::market::State;
-use domain::{Clock, Label};
+use domain::Clock;
 
 use super::{AFTER_ERROR, World};
 use crate::agents::{Agent, Did};
@@ -54,20 +54,17 @@ impl World {
                 let folder = mill.folder.machines().join(label.as_str());
                 let place = (n, label);
                 if !self.agents.contains_key(&place) {
-                    let agent = Agent::new(&self.story, &place.1, &boot, folder, now);
+                    let agent = Agent::new(&self.story, &boot, folder, now);
                     self.agents.insert(place.clone(), agent);
                 }
                 alive.insert(place);
             }
         }
         self.agents.retain(|place, _| alive.contains(place));
-        let due: Vec<(usize, Label)> = self
-            .agents
-            .iter()
-            .filter(|(_, agent)| agent.next <= now)
-            .map(|(place, _)| place.clone())
-            .collect();
-        for place in due {
+        let due = self.agents.iter().filter(|(_, agent)| agent.next <= now);
+        let mut due: Vec<_> = due.map(|(place, agent)| (agent.execution(), place.clone())).collect();
+        due.sort();
+        for (execution, place) in due {
             let agent = self.agents.get_mut(&place).unwrap();
             let Some(engine) = self.up.as_ref().map(|up| up.engine.clone()) else {
                 agent.next = now + AFTER_ERROR;
@@ -79,11 +76,11 @@ impl World {
             };
             let (n, label) = place;
             match did {
-                Did::Step(what) | Did::Silent(what) => self.note(format_args!("{n} {label} {what}")),
+                Did::Step(what) | Did::Silent(what) => self.note(format_args!("{execution} at {n} {what}")),
                 Did::Wait => {}
-                Did::NoAnswer => self.crash(format_args!("while {label} spoke")),
+                Did::NoAnswer => self.crash(format_args!("while {execution} spoke")),
                 Did::Gone(what) => {
-                    self.note(format_args!("{n} {label} {what}"));
+                    self.note(format_args!("{execution} at {n} {what}"));
                     self.count(format!("agent {what}"));
                     self.mills[n].machine.die(&label);
                     self.mills[n].wake(now);
