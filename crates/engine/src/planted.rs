@@ -3,10 +3,12 @@
 
 use domain::{EndReason, Timestamp, Usd};
 use market::{Intent, Network};
+use policy::cost::Charge;
 use store::LeaseRow;
 
 use crate::context::Context;
 use crate::leases::Leases;
+use crate::settlements::{Bill, Settlements};
 use crate::{Engine, Error, Parts};
 
 /// A bug.
@@ -18,6 +20,10 @@ pub enum Planted {
     DropRowOnTimeout,
     /// A lease counts as ended once its release was asked for.
     ReleaseWithoutConfirmation,
+    /// The ledger posts what a lease costs before its escrow has moved.
+    PostBeforeEscrow,
+    /// An escrow is paid out whatever its provider committed to.
+    SettleAnyRoot,
 }
 
 impl Engine {
@@ -26,6 +32,19 @@ impl Engine {
         let mut context = Context::new(parts);
         context.planted = Some(bug);
         Self { context: std::sync::Arc::new(context) }
+    }
+}
+
+impl Settlements {
+    pub(super) fn has(&self, bug: Planted) -> bool {
+        self.0.planted == Some(bug)
+    }
+
+    pub(super) async fn post_unmoved(&self, lease: &LeaseRow, now: Timestamp) -> Result<(), Error> {
+        let held = self.held(lease).await?;
+        let paid = lease.billed.unwrap_or_default().min(held);
+        let charge = Charge { paid, fees: Usd::ZERO, refunded: held - paid, disputed: Usd::ZERO };
+        self.post(lease, Bill { charge, gas: 0, txs: Vec::new() }, now).await
     }
 }
 

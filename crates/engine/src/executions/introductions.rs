@@ -1,7 +1,7 @@
 //! Agents that their provider introduces: they show no token of ours, but the provider's word and their own.
 
 use custody::token_hash;
-use domain::{ExecutionId, Label, chain};
+use domain::{ExecutionId, Label, LeaseId, chain};
 use store::{ClaimRow, ExecutionChange, ExecutionRow};
 use wire::agent::{Commitment, Hello, Introduction, hello_statement};
 
@@ -68,24 +68,21 @@ impl Engine {
     pub async fn agent_commitment(&self, token: &str, commitment: &Commitment) -> Result<(), AgentRefusal> {
         let execution = self.agent(token).await?;
         let claim = claim_of(commitment)?;
+        let lease = self.introduced(&execution).await?;
         let mut tx = self.context.store.begin().await?;
-        self.keep_claim(&mut tx, &execution, &claim).await?;
+        tx.claim_insert(lease, &claim).await?;
         tx.commit().await?;
         self.heard(&execution);
         Ok(())
     }
 
-    pub(super) async fn keep_claim(
-        &self,
-        tx: &mut store::Tx,
-        execution: &ExecutionRow,
-        claim: &ClaimRow,
-    ) -> Result<(), AgentRefusal> {
+    /// The lease of an agent that its provider has introduced.
+    pub(super) async fn introduced(&self, execution: &ExecutionRow) -> Result<LeaseId, AgentRefusal> {
         let lease = execution.lease.ok_or(AgentRefusal::NotYet)?;
-        if self.context.store.delegation_get(lease).await?.is_none() {
-            return Err(AgentRefusal::Malformed("this agent was not introduced by its provider"));
+        match self.context.store.delegation_get(lease).await? {
+            Some(_) => Ok(lease),
+            None => Err(AgentRefusal::Malformed("this agent was not introduced by its provider")),
         }
-        Ok(tx.claim_insert(lease, claim).await?)
     }
 }
 

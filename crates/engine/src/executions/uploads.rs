@@ -95,6 +95,10 @@ impl Engine {
         if segment < execution.from_segment || segment > job.segments {
             return Err(AgentRefusal::Malformed("this execution has no such state"));
         }
+        let claim = match claim {
+            Some(claim) => Some((self.introduced(&execution).await?, claim)),
+            None => None,
+        };
         let context = wire::agent::checkpoint_context(execution.id, segment);
         let row = self
             .upload(&execution, ObjectKind::Checkpoint, Some(segment), context, wrapped_key, body)
@@ -106,8 +110,8 @@ impl Engine {
             self.context.store.objects().remove(row.id).await?;
             return Err(AgentRefusal::Ended);
         }
-        if let Some(claim) = &claim {
-            self.keep_claim(&mut tx, &execution, claim).await?;
+        if let Some((lease, claim)) = &claim {
+            tx.claim_insert(*lease, claim).await?;
         }
         tx.object_insert(&row).await?;
         tx.job_progress(execution.job, segment).await?;

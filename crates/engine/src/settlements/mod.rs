@@ -23,11 +23,11 @@ pub(crate) use follow::Escrows;
 pub(crate) struct Settlements(pub(crate) Arc<Context>);
 
 /// What there is to post for a lease.
-struct Bill {
-    charge: Charge,
+pub(crate) struct Bill {
+    pub(crate) charge: Charge,
     /// Of our own transactions.
-    gas: u64,
-    txs: Vec<String>,
+    pub(crate) gas: u64,
+    pub(crate) txs: Vec<String>,
 }
 
 impl Settlements {
@@ -36,26 +36,26 @@ impl Settlements {
             return self.settle_escrowed(escrow.as_ref(), lease, now).await;
         }
         let offer = doc::offer_from_text(&lease.offer)?;
-        let owed = self.owed(lease)?;
+        let owed = self.owed(lease, lease.close_at)?;
         let held = self.held(lease).await?;
         let charge = cost::split(held, lease.billed.unwrap_or(owed), owed, offer.fee);
         self.post(lease, Bill { charge, gas: 0, txs: Vec::new() }, now).await
     }
 
-    /// What a lease costs by its terms.
-    fn owed(&self, lease: &LeaseRow) -> Result<Usd, Error> {
+    /// What a lease costs by its terms, if it was to be closed at `close_at`.
+    fn owed(&self, lease: &LeaseRow, close_at: Option<Timestamp>) -> Result<Usd, Error> {
         let offer = doc::offer_from_text(&lease.offer)?;
         let life = lease.live_at.zip(lease.ended_at);
         let grace = self.0.config.close_grace;
-        Ok(cost::owed(offer.billing, offer.price, offer.fee, life, lease.close_at, grace))
+        Ok(cost::owed(offer.billing, offer.price, offer.fee, life, close_at, grace))
     }
 
-    async fn held(&self, lease: &LeaseRow) -> Result<Usd, Error> {
+    pub(crate) async fn held(&self, lease: &LeaseRow) -> Result<Usd, Error> {
         let hold = self.0.store.hold_get(lease.hold).await?;
         Ok(hold.ok_or_else(|| Error::Missing { what: "hold", of: lease.id.to_string() })?.amount)
     }
 
-    async fn post(&self, lease: &LeaseRow, bill: Bill, now: Timestamp) -> Result<(), Error> {
+    pub(crate) async fn post(&self, lease: &LeaseRow, bill: Bill, now: Timestamp) -> Result<(), Error> {
         let context = &self.0;
         let Bill { charge, gas, txs } = bill;
         context.reached("settlement.post.before")?;

@@ -12,7 +12,7 @@ use domain::{Label, LeaseId, Millis, Usd};
 use market::sim::Habits;
 use market::{Boot, Network, Observation, Operation, Terms};
 use tokio::runtime::{Builder, Handle, Runtime};
-use waag_engine::{Engine, POINTS};
+use waag_engine::Engine;
 
 use crate::agents::{Failure, Quirk};
 use crate::parts::{Cut, lock};
@@ -307,13 +307,13 @@ fn elsewhere(work: impl Future<Output = ()> + Send + 'static) {
 
 /// Plays every scenario with every harm that `harms` finds in it.
 fn harm_all(harms: impl Fn(&Undisturbed) -> Vec<Harm>) -> usize {
-    crate::stay_on_one_core();
+    crate::stand::stay_on_one_core();
     harm_all_on(&Builder::new_current_thread().enable_all().build().unwrap(), harms)
 }
 
 /// The same while a second thread goes on when the first stands at a point.
 fn meddle_with_all(harms: impl Fn(&Undisturbed) -> Vec<Harm>) -> usize {
-    crate::stay_on_one_core();
+    crate::stand::stay_on_one_core();
     harm_all_on(&Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap(), harms)
 }
 
@@ -377,7 +377,7 @@ fn scenarios_reach_every_point() {
         lock(&reached).extend(plain.points.iter().map(|(point, _)| *point));
         Vec::new()
     });
-    let missed: Vec<_> = POINTS.iter().filter(|point| !lock(&reached).contains(*point)).collect();
+    let missed: Vec<_> = crate::points().filter(|point| !lock(&reached).contains(point)).collect();
     assert!(missed.is_empty(), "no scenario reaches {missed:?}");
 }
 

@@ -1,13 +1,12 @@
-//! What a simulated control plane stands on: a clock that moves only when told, a trap at the named points, and a line
-//! to each network that watches what is sent.
+//! What a simulated control plane stands on, beside clock and keys: a trap at the named points, and a line to each
+//! network that watches what is sent.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::SeqCst};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use custody::{DataKey, Keystore, wrap};
-use domain::{Clock, Interrupted, JobId, Label, Millis, NetworkName, Offer, Probe, Timestamp};
+use domain::{Clock, Interrupted, JobId, Label, Millis, NetworkName, Offer, Probe};
 use market::sim::{SimConfig, SimNetwork, StateFile, Truth};
 use market::{
     Balance, Capability, Error, ErrorKind, Intent, Listed, Machine, MemoryMachine, Network, Observation,
@@ -15,56 +14,9 @@ use market::{
 };
 use store::Store;
 use waag_engine::Engine;
-use wire::agent::WRAP_INFO;
 
-use crate::chance::{Dice, SeededEntropy};
-
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Real time, which only goes on, and what the machine's clock makes of it.
-pub(crate) struct SimTime {
-    real: AtomicI64,
-    offset: AtomicI64,
-}
-
-impl SimTime {
-    pub(crate) fn new() -> Self {
-        Self { real: AtomicI64::new(0), offset: AtomicI64::new(1_800_000_000_000) }
-    }
-
-    /// Milliseconds since the simulation began.
-    pub(crate) fn real(&self) -> i64 {
-        self.real.load(SeqCst)
-    }
-
-    pub(crate) fn go_on_to(&self, real: i64) {
-        self.real.fetch_max(real, SeqCst);
-    }
-
-    /// Sets the machine's clock.
-    pub(crate) fn jump(&self, by: i64) {
-        self.offset.fetch_add(by, SeqCst);
-    }
-
-    /// When the clock shows `at`, if nobody sets it in between.
-    pub(crate) fn real_of(&self, at: Timestamp) -> i64 {
-        at.0 - self.offset.load(SeqCst)
-    }
-}
-
-impl Clock for SimTime {
-    fn now(&self) -> Timestamp {
-        Timestamp(self.real() + self.offset.load(SeqCst))
-    }
-}
-
-/// Whether the control plane died in the middle of the work, or another took over from it.
-pub(crate) fn died(error: &waag_engine::Error) -> bool {
-    use waag_engine::Error::{Interrupted, Store};
-    matches!(error, Interrupted(_) | Store(store::Error::Fenced))
-}
+use crate::chance::Dice;
+pub(crate) use crate::stand::{SimTime, died, keys, lock, wrapped_key};
 
 /// Something done to the control plane while it stands at a point.
 pub(crate) type Meddling = Box<dyn FnOnce() + Send>;
@@ -123,28 +75,6 @@ impl Probe for Trap {
         }
         if state.dead { Err(Interrupted { point }) } else { Ok(()) }
     }
-}
-
-/// Keys are made once: worlds differ in what they do, not in who signs.
-pub(crate) fn keys() -> Arc<Keystore> {
-    static KEYS: OnceLock<Arc<Keystore>> = OnceLock::new();
-    let made = KEYS.get_or_init(|| {
-        let folder = tempfile::tempdir().unwrap();
-        let keys = folder.path().join("keys");
-        Arc::new(Keystore::open(&keys, &SeededEntropy::new(Dice::new(1))).unwrap())
-    });
-    Arc::clone(made)
-}
-
-/// A data key that opens with the customer's key, as every upload must bring one.
-pub(crate) fn wrapped_key() -> String {
-    static WRAPPED: OnceLock<String> = OnceLock::new();
-    let wrapped = WRAPPED.get_or_init(|| {
-        let entropy = SeededEntropy::new(Dice::new(2));
-        let wrapped = wrap(&DataKey::mint(&entropy), &keys().customer().public(), WRAP_INFO, &entropy);
-        hex::encode(wrapped.unwrap())
-    });
-    wrapped.clone()
 }
 
 /// Builds one kind of network.
