@@ -261,6 +261,9 @@ pub struct Bundle {
     pub memory_mib: u64,
     /// MiB.
     pub disk_mib: u64,
+    /// Accelerators that the job asked for; 0 for none, and then it sees none.
+    #[serde(default)]
+    pub accelerators: u32,
 }
 
 /// Sent every `heartbeat_ms`.

@@ -50,6 +50,7 @@ impl Agent {
             executable,
             root: self.work.path("newroot"),
             network: bundle.network,
+            devices: if bundle.accelerators > 0 { accelerators() } else { Vec::new() },
             limits: Limits {
                 cpus_milli: bundle.cpus_milli,
                 memory_bytes: bundle.memory_mib * MIB,
@@ -61,4 +62,16 @@ impl Agent {
             uid,
         })
     }
+}
+
+/// The devices of NVIDIA's driver, which it numbers and names; a machine without the driver has none.
+fn accelerators() -> Vec<String> {
+    let Ok(entries) = std::fs::read_dir("/dev") else { return Vec::new() };
+    let is_device = |entry: &std::fs::DirEntry| {
+        entry.file_type().is_ok_and(|kind| std::os::unix::fs::FileTypeExt::is_char_device(&kind))
+    };
+    let names = entries.flatten().filter(is_device).filter_map(|entry| entry.file_name().into_string().ok());
+    let mut names: Vec<String> = names.filter(|name| name.starts_with("nvidia")).collect();
+    names.sort();
+    names
 }

@@ -88,7 +88,7 @@ impl Fence {
         for path in paths.iter().filter(|path| path.exists()) {
             self.allow(path, read)?;
         }
-        for name in DEVICES {
+        for name in DEVICES.iter().copied().chain(spec.devices.iter().map(String::as_str)) {
             let access = AccessFs::ReadFile | AccessFs::WriteFile | AccessFs::IoctlDev;
             self.allow(&Path::new("/dev").join(name), access)?;
         }

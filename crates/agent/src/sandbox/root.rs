@@ -53,7 +53,7 @@ pub(super) fn enter(spec: &SandboxSpec) -> io::Result<()> {
     // Its pages count as the job's memory, so more than half of that would kill it instead of telling it.
     let tmp = tree.make_dir(Path::new("/tmp"))?;
     tmpfs(&tmp, spec.limits.disk_bytes.min(spec.limits.memory_bytes / 2), 0o1777)?;
-    tree.devices(&tmp)?;
+    tree.devices(&tmp, &spec.devices)?;
     let mut binds: Vec<&Bind> = spec.binds.iter().collect();
     // An outer folder comes before what lies in it.
     binds.sort_by_key(|bind| bind.inside.components().count());
@@ -118,9 +118,9 @@ impl Tree<'_> {
         Ok(())
     }
 
-    fn devices(&self, tmp: &Path) -> io::Result<()> {
+    fn devices(&self, tmp: &Path, more: &[String]) -> io::Result<()> {
         let dev = self.make_dir(Path::new("/dev"))?;
-        for name in DEVICES {
+        for name in DEVICES.iter().copied().chain(more.iter().map(String::as_str)) {
             let node = dev.join(name);
             fs::write(&node, b"")?;
             mount_bind(Path::new("/dev").join(name), &node).map_err(naming(&node))?;

@@ -61,6 +61,8 @@ pub struct SandboxSpec {
     pub root: PathBuf,
     /// Whether the workload may reach a network.
     pub network: bool,
+    /// Names below `/dev` that it may use beside the harmless ones.
+    pub devices: Vec<String>,
     /// What it may use.
     pub limits: Limits,
     /// How it is fenced.

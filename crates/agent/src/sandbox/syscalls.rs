@@ -301,6 +301,7 @@ mod tests {
             binds: Vec::new(),
             executable: "/".into(),
             root: "/".into(),
+            devices: Vec::new(),
             network,
             limits,
             mode,

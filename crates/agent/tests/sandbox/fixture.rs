@@ -89,6 +89,7 @@ impl Fixture {
             binds: vec![bind("job", true), bind("fixed", false)],
             executable: exe,
             root: self.path("root"),
+            devices: Vec::new(),
             network: false,
             limits: Limits {
                 cpus_milli: 2000,

@@ -275,5 +275,6 @@ fn bundle(spec: &JobSpec, secrets: BTreeMap<String, String>, memory_mib: u64, di
         cpus_milli: least(spec.resources.cpus_milli).and_then(|n| u32::try_from(n).ok()).unwrap_or(1000),
         memory_mib: least(spec.resources.memory_mib).unwrap_or(memory_mib),
         disk_mib: spec.resources.disk_mib.unwrap_or(disk_mib),
+        accelerators: spec.resources.accelerators.as_ref().map_or(0, |wanted| wanted.count),
     }
 }
