@@ -12,9 +12,11 @@ use anyhow::{Context, Result, bail};
 
 mod bindings;
 mod contracts;
+mod gas;
 mod golden;
 mod layers;
 mod openapi;
+mod schemathesis;
 mod test;
 mod tidy;
 mod tools;
@@ -30,6 +32,9 @@ Usage: cargo xtask COMMAND
   contracts [--check]  write contracts/artifacts from the Solidity sources, or only compare them
   contracts test       format and tests of the contracts
   bindings [--check]   write the contracts' bindings of crates/chain from the artifacts, or only compare them
+  gas                  write what each call of the market costs into contracts/README.md
+  gas --check          only compare; --json prints the figures
+  schemathesis         ask a running control plane all that docs/openapi.json allows, and more
   golden               run the suites that keep golden files and rewrite those files
 ";
 
@@ -59,6 +64,10 @@ fn dispatch(args: &[&str]) -> Result<()> {
         ["contracts", "test"] => contracts::test(root),
         ["bindings"] => bindings::write(root),
         ["bindings", "--check"] => bindings::check(root),
+        ["gas"] => gas::write(root),
+        ["gas", "--check"] => gas::check(root),
+        ["gas", "--json"] => gas::json(root),
+        ["schemathesis"] => schemathesis::run(root),
         ["golden"] => golden::run(root),
         [] | ["help" | "-h" | "--help", ..] => {
             print!("{HELP}");

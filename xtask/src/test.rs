@@ -39,7 +39,9 @@ const STEPS: &[Step] = &[
     Step { name: "tests", action: Action::Cargo(&["test", "--workspace", "--locked"]) },
     Step { name: "artifacts", action: Action::Own("contracts --check", crate::contracts::check) },
     Step { name: "contracts", action: Action::Own("contracts test", crate::contracts::test) },
+    Step { name: "gas", action: Action::Own("gas --check", crate::gas::check) },
     Step { name: "openapi", action: Action::Own("openapi --check", crate::openapi::check) },
+    Step { name: "requests", action: Action::Own("schemathesis", crate::schemathesis::run) },
 ];
 
 pub(crate) fn run(root: &Path) -> Result<()> {

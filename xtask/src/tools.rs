@@ -20,6 +20,7 @@ const NEEDED: &[Program] = &[
     Program { name: "script", package: "bsdutils" },
     Program { name: "node", package: "nodejs" },
     Program { name: "npm", package: "npm" },
+    Program { name: "python3", package: "python3-venv" },
 ];
 
 /// Programs that npm brings, in the versions of `xtask/npm/package.json`. Tests find them under [`NPM_FOLDER`].

@@ -172,7 +172,7 @@ pub(crate) struct Market {
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Jobs {
     /// At most this many, newest first
-    #[arg(long, default_value_t = 50)]
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(..=1000))]
     pub(crate) limit: u32,
     #[command(subcommand)]
     pub(crate) command: Option<JobsCommand>,
@@ -308,6 +308,9 @@ pub(crate) struct Bench {
     /// Runs of each measurement; the median is reported
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=20))]
     pub(crate) runs: u32,
+    /// At the end, run so many jobs on one control plane and report the memory held then; 0 for not
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
+    pub(crate) memory_jobs: u32,
 }
 
 #[derive(Debug, ClapArgs)]

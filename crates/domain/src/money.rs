@@ -82,6 +82,15 @@ impl UsdPerHour {
         let hour = Millis::HOUR.0 as i128;
         Usd((self.0.0 * span.0 as i128 + hour - 1).div_euclid(hour))
     }
+
+    /// The longest span that costs no more than `amount` at this price; without end where it costs nothing.
+    pub fn affords(self, amount: Usd) -> Millis {
+        if self.0.0 <= 0 {
+            return Millis(u64::MAX);
+        }
+        let span = amount.0.max(0) * i128::from(Millis::HOUR.0) / self.0.0;
+        Millis(u64::try_from(span).unwrap_or(u64::MAX))
+    }
 }
 
 impl Add for Usd {

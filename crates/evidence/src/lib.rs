@@ -1,12 +1,17 @@
 #![doc = include_str!("../README.md")]
 
+pub mod deterrence;
+mod draw;
 mod leaf;
 mod tree;
 mod typed;
+mod verdict;
 
+pub use draw::{Draw, draw_seed};
 pub use leaf::{Leaf, StateHasher, job_hash};
 pub use tree::Tree;
 pub use typed::commitment_digest;
+pub use verdict::{Finding, Verdict};
 
 use sha3::{Digest, Keccak256};
 

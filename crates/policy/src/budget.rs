@@ -54,15 +54,11 @@ pub fn cover(money: &LeaseMoney, now: Timestamp, margin: Millis, step: Millis) -
     }
 }
 
-/// How long a metered lease may last for what is held: the longest time that costs no more.
-pub fn lasts(held: Usd, fee: Usd, price: UsdPerHour) -> Millis {
-    let micros = |amount: Usd| u128::try_from(amount.micros()).unwrap_or_default();
-    let hours = micros(held.less(fee)) * u128::from(Millis::HOUR.0);
-    Millis(
-        hours
-            .checked_div(micros(price.per_hour()))
-            .map_or(u64::MAX, |span| u64::try_from(span).unwrap_or(u64::MAX)),
-    )
+/// How long a lease may be extended to, in whole seconds from its start: as long as `held` pays for and no longer, since
+/// what a network takes in advance must be held before.
+pub fn extendable(money: &LeaseMoney, held: Usd) -> Millis {
+    let span = money.price.affords(held - money.fee);
+    Millis(span.0 - span.0 % 1000)
 }
 
 #[cfg(test)]
@@ -144,20 +140,6 @@ mod tests {
         assert_eq!(cover(&money, Timestamp(1_000), MARGIN, STEP), Cover::Enough);
     }
 
-    #[test]
-    fn held_money_lasts_until_the_next_moment_costs_more() {
-        let price: UsdPerHour = "0.36".parse().unwrap();
-        for held in [0, 1, 5, 6, 105, 99_999] {
-            let span = lasts(usd(held), usd(5), price);
-            let costs = |span| METERED.ceiling(price, span) + usd(5);
-            assert!(
-                costs(span) <= usd(held.max(5)) && costs(Millis(span.0 + 1)) > usd(held),
-                "{held}: {span:?}"
-            );
-        }
-        assert_eq!(lasts(usd(1), usd(0), UsdPerHour::default()), Millis(u64::MAX));
-    }
-
     proptest! {
         /// Follows a lease tick by tick, as long as ticks come no further apart than the margin.
         #[test]
@@ -203,6 +185,23 @@ mod tests {
                 }
                 prop_assert_eq!(held + left, total);
             }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_lease_is_extended_to_what_is_held_and_no_further(held in 5i64..10_000_000, price in 1i64..10_000_000) {
+            let money = LeaseMoney {
+                held: usd(held),
+                fee: usd(5),
+                price: UsdPerHour::new(usd(price)),
+                billing: METERED,
+                live_at: Timestamp(0),
+                left_in_job: Usd::ZERO,
+            };
+            let span = extendable(&money, usd(held));
+            prop_assert!(money.billing.ceiling(money.price, span) + money.fee <= usd(held));
+            prop_assert!(money.billing.ceiling(money.price, span + Millis(1000)) + money.fee > usd(held));
         }
     }
 }

@@ -41,6 +41,11 @@ impl ApiError {
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message, next)
     }
 
+    pub(crate) fn query(message: impl Into<String>) -> Self {
+        let next = "the API's document names the parameters";
+        Self::new(StatusCode::BAD_REQUEST, "query_malformed", message, next)
+    }
+
     pub(crate) fn too_large(max: u64) -> Self {
         let message = format!("the body may have at most {max} bytes");
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", message, "send less")

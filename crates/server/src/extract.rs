@@ -54,10 +54,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let read = Query::<T>::from_request_parts(parts, state).await;
-        read.map(|Query(params)| Self(params)).map_err(|why| {
-            let next = "the API's document names the parameters";
-            ApiError::new(StatusCode::BAD_REQUEST, "query_malformed", why.body_text(), next)
-        })
+        read.map(|Query(params)| Self(params)).map_err(|why| ApiError::query(why.body_text()))
     }
 }
 

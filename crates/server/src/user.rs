@@ -13,7 +13,8 @@ use engine::{Engine, Submission};
 use futures::StreamExt;
 use serde::Deserialize;
 use tokio_util::io::ReaderStream;
-use utoipa::OpenApi;
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::{Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use wire::rest::{
@@ -28,6 +29,8 @@ use crate::guard::{Guard, admit};
 const JSON_BYTES_MAX: usize = 4 * 1024 * 1024;
 const JOBS_MAX: u32 = 1000;
 const JOBS_DEFAULT: u32 = 50;
+/// The largest number that a reader of the document, where such numbers are `int64`, has to be able to name.
+const LOG_OFFSET_MAX: u64 = i64::MAX.cast_unsigned();
 /// So much of what a caller named is shown back to it.
 const SHOWN_CHARS_MAX: usize = 80;
 
@@ -41,9 +44,21 @@ type Answer<T> = Result<Json<T>, ApiError>;
         title = "Waag",
         description = "The user API of a Waag control plane. Every request needs the bearer token."
     ),
-    components(schemas(ErrorBody))
+    components(schemas(ErrorBody)),
+    modifiers(&BearerToken),
+    security(("token" = []))
 )]
 struct Api;
+
+/// How a request shows that it may be made.
+struct BearerToken;
+
+impl Modify for BearerToken {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let scheme = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
+        document.components.get_or_insert_default().add_security_scheme("token", scheme);
+    }
+}
 
 /// Each route with its place in the document.
 fn documented() -> OpenApiRouter<Engine> {
@@ -136,10 +151,14 @@ struct Limit {
 }
 
 /// Lists jobs, newest first.
-#[utoipa::path(get, path = "/v1/jobs", params(("limit" = Option<u32>, Query, description = "at most this many")),
+#[utoipa::path(get, path = "/v1/jobs", params(("limit" = Option<u32>, Query, maximum = 1000, description = "at most this many, 50 unless given")),
     responses((status = 200, body = JobsDoc), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody)))]
 async fn job_list(State(engine): State<Engine>, Params(Limit { limit }): Params<Limit>) -> Answer<JobsDoc> {
-    let limit = limit.unwrap_or(JOBS_DEFAULT).min(JOBS_MAX);
+    let limit = limit.unwrap_or(JOBS_DEFAULT);
+    if limit > JOBS_MAX {
+        let message = format!("a list has at most {JOBS_MAX} jobs");
+        return Err(ApiError::query(message));
+    }
     Ok(Json(JobsDoc { jobs: engine.job_views(limit).await? }))
 }
 
@@ -209,8 +228,12 @@ async fn job_log(
     Segment(job): Segment<String>,
     Params(From { offset }): Params<From>,
 ) -> Answer<LogDoc> {
+    let offset = offset.unwrap_or(0);
+    if offset > LOG_OFFSET_MAX {
+        return Err(ApiError::query("no log is that long"));
+    }
     let id = find(&engine, &job).await?;
-    Ok(Json(engine.log_view(id, offset.unwrap_or(0)).await?))
+    Ok(Json(engine.log_view(id, offset).await?))
 }
 
 /// Opens the job's outputs: a tar with the folder `outputs`.
@@ -232,7 +255,7 @@ async fn job_outputs(
 }
 
 /// Takes a tar with `workdir/` and `mounts/<n>`, to be named by a submission.
-#[utoipa::path(put, path = "/v1/inputs", request_body(content_type = "application/x-tar"), responses(
+#[utoipa::path(put, path = "/v1/inputs", request_body(content = serde_json::Value, content_type = "application/x-tar"), responses(
     (status = 201, body = InputsDoc), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody),
     (status = 403, body = ErrorBody), (status = 408, body = ErrorBody), (status = 413, body = ErrorBody)))]
 async fn inputs_store(

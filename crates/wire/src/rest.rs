@@ -28,6 +28,7 @@ pub struct ErrorBody {
 #[serde(deny_unknown_fields)]
 pub struct SubmitJob {
     /// The job file's text.
+    #[schema(example = "name: hello\nrun: echo hello\n")]
     pub file: String,
     /// Its name, for error messages.
     #[serde(default)]
@@ -59,6 +60,7 @@ pub struct InputsDoc {
 #[serde(deny_unknown_fields)]
 pub struct PlanJob {
     /// The job file's text.
+    #[schema(example = "name: hello\nrun: echo hello\n")]
     pub file: String,
     /// Its name, for error messages.
     #[serde(default)]

@@ -90,6 +90,12 @@ impl Calls {
         self.call(Market::createLeaseCall { order: order.into(), contact: contact.into() })
     }
 
+    /// [`Self::create_lease`] by anybody who holds the consumer's signature of the order.
+    pub fn create_lease_for(&self, order: &Order, contact: Vec<u8>, signature: Vec<u8>) -> Call {
+        let (contact, signature) = (contact.into(), signature.into());
+        self.call(Market::createLeaseForCall { order: order.into(), contact, signature })
+    }
+
     /// Before acceptance: consumer or provider ends it.
     pub fn cancel(&self, order: &Order) -> Call {
         self.call(Market::cancelCall { order: order.into() })
@@ -153,14 +159,10 @@ impl Calls {
         self.call(Market::disputeCall { order: order.into() })
     }
 
-    /// The verifier finds the work wrong. Nobody but consumer and insurance gets a share of `penalty`.
-    pub fn slash(&self, order: &Order, penalty: u64, to_consumer: u64) -> Call {
-        let penalty = bindings::Penalty {
-            amount: penalty,
-            toConsumer: to_consumer,
-            toChallenger: 0,
-            challenger: Address::ZERO,
-        };
+    /// The verifier finds the work wrong, as `challenger` said. Nobody but consumer and insurance gets a share of `penalty`.
+    pub fn slash(&self, order: &Order, penalty: u64, to_consumer: u64, challenger: Address) -> Call {
+        let penalty =
+            bindings::Penalty { amount: penalty, toConsumer: to_consumer, toChallenger: 0, challenger };
         self.call(Market::slashCall { order: order.into(), penalty })
     }
 

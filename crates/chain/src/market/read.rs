@@ -352,6 +352,14 @@ impl Market {
         Ok(happened)
     }
 
+    /// The time of a block.
+    ///
+    /// # Errors
+    /// When the chain does not answer, or has no such block.
+    pub async fn time(&self, block: u64) -> Result<Timestamp, ReadError> {
+        self.time_of(block).await.map(moment)
+    }
+
     async fn time_of(&self, block: u64) -> Result<u64, ReadError> {
         let found = self.provider.get_block_by_number(block.into()).await.map_err(unreachable)?;
         found.map(|block| block.header.timestamp).ok_or(ReadError::NoBlock(block))

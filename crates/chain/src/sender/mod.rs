@@ -81,12 +81,28 @@ impl Sender {
     pub async fn send(&self, key: &IntentKey, call: &Call) -> Result<Mined, SendError> {
         let versions = {
             let _one = self.one_at_a_time.lock().await;
-            match self.resume(key).await? {
+            match self.signed(key).await? {
                 Some(versions) => versions,
                 None => vec![self.begin(key, call).await?],
             }
         };
         self.watch(key, versions).await
+    }
+
+    /// Goes on with an intent that was signed before, as [`Self::send`] would. `None` when nothing is signed under this key,
+    /// or when what is signed can never happen any more.
+    ///
+    /// # Errors
+    /// As [`Self::send`].
+    pub async fn resume(&self, key: &IntentKey) -> Result<Option<Mined>, SendError> {
+        let versions = {
+            let _one = self.one_at_a_time.lock().await;
+            self.signed(key).await?
+        };
+        match versions {
+            Some(versions) => self.watch(key, versions).await.map(Some),
+            None => Ok(None),
+        }
     }
 
     /// Removes an intent from the journal, after its outcome is recorded elsewhere. Sent again under the same key, it
@@ -95,12 +111,12 @@ impl Sender {
     /// # Errors
     /// When the journal cannot be used.
     pub async fn forget(&self, key: &IntentKey) -> Result<(), JournalError> {
-        self.journal.remove(key).await
+        self.journal.forget(key).await
     }
 
     /// An intent that was signed before: its versions, sent again. `None` when nothing is signed, or when what is signed
     /// can never happen any more.
-    async fn resume(&self, key: &IntentKey) -> Result<Option<Vec<Version>>, SendError> {
+    async fn signed(&self, key: &IntentKey) -> Result<Option<Vec<Version>>, SendError> {
         let stored = self.journal.versions(key).await.map_err(SendError::Journal)?;
         let versions: Option<Vec<Version>> = stored.iter().map(Version::decode).collect();
         let versions = versions.ok_or(SendError::JournalDamaged)?;

@@ -79,9 +79,14 @@ pub trait Journal: Send + Sync {
     /// The newest version of every intent of this account that was not removed.
     async fn newest(&self) -> Result<Vec<Bytes>, JournalError>;
 
-    /// Removes an intent. The sender does this only when no version can ever reach a block; the caller does it through
-    /// [`super::Sender::forget`].
+    /// Removes an intent no version of which can ever reach a block.
     async fn remove(&self, key: &IntentKey) -> Result<(), JournalError>;
+
+    /// Removes an intent whose outcome is recorded elsewhere, see [`super::Sender::forget`]. It may be there again after a
+    /// loss of power: then its receipt is found once more.
+    async fn forget(&self, key: &IntentKey) -> Result<(), JournalError> {
+        self.remove(key).await
+    }
 }
 
 /// The journal could not be used.

@@ -106,7 +106,7 @@ async fn open(settings: &Settings, args: &args::Market) -> Done<Market> {
     let rpc = args.rpc.clone().or_else(|| endpoint.as_ref()?.chain.as_ref().map(|at| format!("http://{at}")));
     let market = args.market.clone().or_else(|| endpoint?.market);
     let (Some(rpc), Some(market)) = (rpc, market) else {
-        return Err(Failure::new(Exit::Usage, "no_market", "no market is known here")
+        return Err(Failure::new(Exit::Usage, "market_unknown", "no market is known here")
             .why(format!("{} names none", settings.data.display()))
             .next("start `waag up` on this folder, or name --rpc and --market"));
     };

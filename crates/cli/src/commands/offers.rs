@@ -94,7 +94,9 @@ fn row(rank: Option<usize>, offer: &OfferDoc) -> Vec<String> {
 }
 
 fn hardware(offer: &OfferDoc) -> String {
-    let mut text = format!("{} cpu {} GiB", offer.cpus, offer.memory_gib);
+    // Measured machines have odd sizes; a tenth is enough to choose by.
+    let memory = (offer.memory_gib * 10.0).round() / 10.0;
+    let mut text = format!("{} cpu {memory} GiB", offer.cpus);
     if let Some(accelerators) = &offer.accelerators {
         text.push_str(&format!(" {}", clean(accelerators)));
     }

@@ -7,7 +7,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 use crate::failure::Done;
-use crate::plane::{Plane, processes};
+use crate::plane::{NETWORK, Plane, processes};
 use crate::settings::Settings;
 use crate::show::Out;
 use crate::show::text::short;
@@ -18,6 +18,9 @@ struct Ready<'a> {
     agents: String,
     token_file: String,
     data: String,
+    /// JSON-RPC of the embedded chain, and the market on it.
+    chain: Option<String>,
+    market: Option<&'a str>,
     networks: Vec<&'a str>,
     ready_ms: u128,
 }
@@ -35,13 +38,24 @@ pub(crate) async fn run(settings: Settings, out: &Out) -> Done {
         agents: format!("https://{}", plane.endpoint.agents),
         token_file: settings.data.join("keys").join("api-token").display().to_string(),
         data: settings.data.display().to_string(),
-        networks: plane.sims.keys().map(|name| name.as_str()).collect(),
+        chain: plane.endpoint.chain.as_ref().map(|at| format!("http://{at}")),
+        market: plane.endpoint.market.as_deref(),
+        networks: plane
+            .market
+            .iter()
+            .map(|_| NETWORK)
+            .chain(plane.sims.keys().map(|name| name.as_str()))
+            .collect(),
         ready_ms: started.elapsed().as_millis(),
     };
     out.either(&ready, || {
         let networks = if ready.networks.is_empty() { "none".to_owned() } else { ready.networks.join(", ") };
+        let chain = match (&ready.chain, ready.market) {
+            (Some(chain), Some(market)) => format!("\n  chain     {chain}, market {market}"),
+            _ => String::new(),
+        };
         format!(
-            "ready in {}\n  api       {}\n  agents    {}\n  token     {}\n  data      {}\n  networks  {networks} (simulated)",
+            "ready in {}\n  api       {}\n  agents    {}\n  token     {}\n  data      {}{chain}\n  networks  {networks} (simulated)",
             short(started.elapsed()), ready.api, ready.agents, ready.token_file, ready.data
         )
     });

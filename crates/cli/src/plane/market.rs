@@ -17,12 +17,15 @@ use custody::{EvmSigner, OsEntropy};
 use domain::{Clock, Entropy, Millis, Usd};
 
 use crate::failure::{Done, Exit, Failure};
+use crate::settings::Settings;
 
 /// The deployer's funds, a number that never runs out: 10^9 of the 18-decimal coin, worth nothing.
 const DEPLOYER_ETHER: u64 = 1_000_000_000;
 /// Gas for whoever trades, in whole coins.
 const GAS_ETHER: u64 = 1_000;
 const WEI: u64 = 1_000_000_000_000_000_000;
+const WEI_PER_GWEI: u128 = 1_000_000_000;
+const DEPLOY_GAS: u64 = 10_000_000;
 /// Test dollars for each provider, enough for its stake.
 const PROVIDER_USD: u64 = 10_000;
 /// A provider stakes a dollar for each unit, and the price of a lease stands behind it in full.
@@ -42,8 +45,9 @@ pub(crate) struct EmbeddedMarket {
 }
 
 impl EmbeddedMarket {
-    /// Opens the chain below the data folder, or begins it; `fund` is paid into the market once.
-    pub(super) async fn start(data: &Path, fund: Usd, clock: Arc<dyn Clock>) -> Done<Self> {
+    /// Opens the chain below the data folder, or begins it; what the account has is paid into the market once.
+    pub(super) async fn start(settings: &Settings, clock: Arc<dyn Clock>) -> Done<Self> {
+        let data = &settings.data;
         let (folder, keys) = (data.join("chain"), data.join("keys"));
         std::fs::create_dir_all(&folder).context("make the chain's folder")?;
         let key = |name: &str| {
@@ -63,8 +67,10 @@ impl EmbeddedMarket {
                 .why(domain::chain(&error))
                 .next("stop the process that has it open, or restore the folder `chain` from a backup")
         })?;
-        let deployer = sender(&chain, deployer, &folder.join("deployer.redb"))?;
-        let consumer = sender(&chain, consumer, &folder.join("consumer.redb"))?;
+        // The contracts' creation needs more than any transaction of a lease.
+        let bounds = |gas_ceiling| bounds(settings.fee_cap_gwei, gas_ceiling);
+        let deployer = sender(&chain, deployer, &folder.join("deployer.redb"), bounds(DEPLOY_GAS))?;
+        let consumer = sender(&chain, consumer, &folder.join("consumer.redb"), bounds(settings.gas_ceiling))?;
         let consumer = Arc::new(consumer.with_probe(super::crash::probe(data)));
         let insurance = deployer.address();
         let terms = MarketTerms {
@@ -80,7 +86,7 @@ impl EmbeddedMarket {
         let deployed = deploy(&deployer, &terms).await.context("deploy the market")?;
         let market = Market::open(chain.provider(), deployed.market).await.context("open the market")?;
         let this = Self { chain, deployed, market, consumer, deployer };
-        this.fund_consumer(fund).await?;
+        this.fund_consumer(settings.fund).await?;
         Ok(this)
     }
 
@@ -114,17 +120,25 @@ fn ether(whole: u64) -> U256 {
     U256::from(whole) * U256::from(WEI)
 }
 
-fn sender(chain: &EmbeddedChain, signer: EvmSigner, journal: &Path) -> Done<Sender> {
+fn sender(
+    chain: &EmbeddedChain,
+    signer: EvmSigner,
+    journal: &Path,
+    settings: SenderSettings,
+) -> Done<Sender> {
     let journal = FileJournal::open(journal).context("open a journal of transactions")?;
-    let settings = SenderSettings {
+    Ok(Sender::new(chain.provider(), Arc::new(signer), Arc::new(journal), settings))
+}
+
+fn bounds(fee_cap_gwei: u64, gas_ceiling: u64) -> SenderSettings {
+    SenderSettings {
         chain_id: CHAIN_ID,
-        fee_cap_wei: 1_000_000_000_000,
+        fee_cap_wei: u128::from(fee_cap_gwei) * WEI_PER_GWEI,
         tip_wei: 0,
-        gas_ceiling: 10_000_000,
+        gas_ceiling,
         wait: Millis(8_000),
         poll: Millis(2),
         replace_after: Millis(2_000),
         confirmations: 0,
-    };
-    Ok(Sender::new(chain.provider(), Arc::new(signer), Arc::new(journal), settings))
+    }
 }

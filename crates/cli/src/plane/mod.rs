@@ -67,7 +67,7 @@ impl Plane {
         let (mut endpoint, listeners) = Endpoint::bind(settings)?;
         let clock = Arc::new(SystemClock);
         let market = match settings.market {
-            true => Some(EmbeddedMarket::start(folder, settings.fund, clock.clone()).await?),
+            true => Some(EmbeddedMarket::start(settings, clock.clone()).await?),
             false => None,
         };
         endpoint.market = market.as_ref().map(|market| market.deployed.market.to_string());

@@ -12,6 +12,9 @@ use super::{Origin, Values, variable};
 /// More machines than one host has use for.
 const PROVIDERS_MAX: u32 = 8;
 
+/// A lease is created with less (contracts/README.md).
+const GAS_LEAST: u64 = 200_000;
+
 /// What is set.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
@@ -27,6 +30,10 @@ pub(crate) struct Settings {
     pub(crate) market: bool,
     /// Listener of the embedded chain's JSON-RPC; port 0 is chosen at first start and kept.
     pub(crate) chain_listen: SocketAddr,
+    /// Most that a unit of gas may cost, in gwei.
+    pub(crate) fee_cap_gwei: u64,
+    /// Most gas that one transaction may use.
+    pub(crate) gas_ceiling: u64,
     /// How many providers of our own market are started beside the control plane.
     pub(crate) providers: u32,
     /// What they ask for a machine and an hour.
@@ -97,6 +104,10 @@ rows! {
     "networks.waag.enabled", "whether our own market is connected, on the embedded chain", true, |s, t| read(&mut s.market, t);
     "networks.waag.listen", "address of the embedded chain's JSON-RPC; port 0 is chosen at first start and kept", "127.0.0.1:0",
         |s, t| loopback(&mut s.chain_listen, t);
+    "networks.waag.fee_cap_gwei", "most that a unit of gas may cost our own transactions, in gwei (10^9 wei)", 1000,
+        |s, t| { read(&mut s.fee_cap_gwei, t)?; if s.fee_cap_gwei == 0 { Err("at least 1".to_owned()) } else { Ok(()) } };
+    "networks.waag.gas_ceiling", "most gas that one of our own transactions may use", 10_000_000,
+        |s, t| { read(&mut s.gas_ceiling, t)?; if s.gas_ceiling < GAS_LEAST { Err(format!("at least {GAS_LEAST}, or no lease can be bought")) } else { Ok(()) } };
     "networks.waag.providers", "so many providers of our own market are started beside the control plane, at most 8", 1,
         |s, t| { read(&mut s.providers, t)?; if s.providers > PROVIDERS_MAX { Err(format!("at most {PROVIDERS_MAX}")) } else { Ok(()) } };
     "networks.waag.price_usd_hour", "what they ask for a machine and an hour, in test dollars", "0.03",
@@ -169,6 +180,8 @@ impl Settings {
             fund: Usd::ZERO,
             market: false,
             chain_listen: nowhere,
+            fee_cap_gwei: 0,
+            gas_ceiling: 0,
             providers: 0,
             provider_price: UsdPerHour::new(Usd::ZERO),
             simulated: false,

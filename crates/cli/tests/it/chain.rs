@@ -50,10 +50,13 @@ fn control_plane_killed_with_a_transaction_in_a_block_sees_it_there() {
 
 /// A control plane with a provider and a job of some seconds on it, of which something is stored.
 fn at_work() -> (World, String) {
-    let mut world = World::with_providers(1);
+    at_work_in(World::with_providers(1))
+}
+
+fn at_work_in(mut world: World) -> (World, String) {
     world.up().expect("the control plane comes up");
     world.offered("waag");
-    let file = world.file("job.yaml", &training("waag").replace("--epochs 4", "--epochs 200"));
+    let file = world.file("job.yaml", &training("waag").replace("--epochs 4", "--epochs 80"));
     let id = world.json(&["run", file.to_str().unwrap(), "--detach"])["id"].as_str().unwrap().to_owned();
     world.job_when(&id, "its first segment is stored", |doc| doc["segments_done"].as_u64() >= Some(1));
     (world, id)
@@ -128,6 +131,23 @@ fn chain_out_of_reach_for_a_while_loses_no_provider() {
     world.up().expect("the control plane comes up again");
     let settled = world.settled(&id);
     assert_eq!((&settled["outcome"], world.daemons()), (&"completed".into(), daemons), "{settled:#}");
+    world.assert_clean();
+}
+
+#[test]
+fn lease_of_a_job_that_takes_longer_is_extended_to_what_is_held() {
+    let mut world = World::with_providers(1);
+    // The lease is bought for twice this and the margin, so it runs short at once.
+    world.set("WAAG_ENGINE_ASSUMED_RUN", "500ms");
+    world.set("WAAG_ENGINE_RELEASE_MARGIN", "4s");
+    world.set("WAAG_ENGINE_HOLD_STEP", "3s");
+    let (mut world, id) = at_work_in(world);
+    let spans = |world: &World| world.json(&["market"])["leases"][0]["span_s"].as_u64();
+    let settled = world.settled(&id);
+    assert_eq!(settled["outcome"], "completed", "{settled:#}");
+    assert!(spans(&world) >= Some(8), "bought for 5 s, extended by 3 at least: {:?}", spans(&world));
+    let txs = settled["settlement"]["tx"].as_array().unwrap().len();
+    assert!(txs >= 4, "created, extended, ended, settled: {settled:#}");
     world.assert_clean();
 }
 

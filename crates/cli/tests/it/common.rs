@@ -52,6 +52,11 @@ impl World {
         world
     }
 
+    /// Sets a variable for everything that is started from now on.
+    pub(crate) fn set(&mut self, name: &'static str, value: &str) {
+        self.vars.push((name, value.to_owned()));
+    }
+
     pub(crate) fn data(&self) -> PathBuf {
         self.folder.path().join("data")
     }
@@ -161,8 +166,15 @@ impl World {
         let args: Vec<&str> = args.iter().copied().chain(["--json"]).collect();
         let output = self.waag(&args);
         let text = String::from_utf8(output.stdout).unwrap();
-        assert!(output.status.success(), "{args:?}: {text}\n{}", String::from_utf8_lossy(&output.stderr));
+        let said = || format!("{}\n{}", String::from_utf8_lossy(&output.stderr), self.log());
+        assert!(output.status.success(), "{args:?}: {text}\n{}", said());
         serde_json::from_str(&text).unwrap()
+    }
+
+    /// What the control plane said last.
+    fn log(&self) -> String {
+        let text = std::fs::read_to_string(self.folder.path().join("up.log")).unwrap_or_default();
+        text.lines().rev().take(20).collect::<Vec<_>>().into_iter().rev().collect::<Vec<_>>().join("\n")
     }
 
     /// The job as the API shows it; `None` while nobody answers.
@@ -192,6 +204,9 @@ impl World {
             let store = store::Store::open(&self.data(), "test").await.unwrap();
             assert_eq!(store.ledger_check().await.unwrap(), Vec::<String>::new());
             let posted = store.settlement_list_of("waag").await.unwrap();
+            let alerts = store.alert_list(1_000).await.unwrap();
+            let differs: Vec<_> = alerts.iter().filter(|alert| alert.code == "escrow_differs").collect();
+            assert!(differs.is_empty(), "{differs:?}");
             let posted: i128 = posted.iter().map(|row| row.paid.micros()).sum();
             store.close().await;
             for network in self.networks() {

@@ -1,20 +1,14 @@
 //! The hold of a live lease, kept ahead of its bill for as long as its job can pay.
 
-use domain::{Label, Millis, Outcome, Timestamp, Usd, chain};
+use domain::{Label, Outcome, Timestamp, Usd, chain};
 use market::Network;
-use policy::budget::{Cover, LeaseMoney, cover, lasts};
+use policy::budget::{Cover, LeaseMoney, cover, extendable};
 use store::{ExecutionChange, LeaseRow};
 use wire::doc;
 
 use super::Leases;
 use crate::Error;
 use crate::jobs::end;
-
-/// From when until when a lease is bought.
-struct Life {
-    live_at: Timestamp,
-    until: Timestamp,
-}
 
 impl Leases {
     /// Keeps the hold ahead of the bill.
@@ -49,47 +43,21 @@ impl Leases {
             }
             Cover::StopNow => return self.stop_now(lease, now).await,
         }
-        match lease.until_at {
-            Some(until) if network.capability().extend && now + context.config.release_margin > until => {
-                self.extend(network, lease, Life { live_at, until }, now).await
-            }
-            _ => Ok(()),
+        let Some(until) = lease.until_at.filter(|until| now + context.config.release_margin > *until) else {
+            return Ok(());
+        };
+        if !network.capability().extend {
+            return Ok(());
         }
-    }
-
-    /// Buys more time where it is about to run out: whole seconds, and only what the hold pays for, since a network may
-    /// take the price of all of it at once.
-    async fn extend(
-        &self,
-        network: &dyn Network,
-        lease: &LeaseRow,
-        life: Life,
-        now: Timestamp,
-    ) -> Result<(), Error> {
-        let (store, config) = (&self.0.store, &self.0.config);
-        let offer = doc::offer_from_text(&lease.offer)?;
-        let wish = now.since(life.live_at) + config.release_margin + config.hold_step;
-        let wish = Millis::from_secs(wish.0.div_ceil(1000));
-        let needed = offer.billing.ceiling(offer.price, wish) + offer.fee;
-        let short = needed.less(self.held(lease).await?);
-        let left = store.hold_get(self.0.job(lease.job).await?.hold).await?.map_or(Usd::ZERO, |h| h.left());
-        let loan = short.min(left);
-        if loan > Usd::ZERO {
-            self.lend(lease, loan).await?;
-        }
-        let paid_for = lasts(self.held(lease).await?, offer.fee, offer.price);
-        let span = wish.min(Millis::from_secs(paid_for.0 / 1000));
-        if life.live_at + span <= life.until {
+        let held = context.store.hold_get(lease.hold).await?.map_or(Usd::ZERO, |hold| hold.amount);
+        let span = extendable(&money, held);
+        if live_at + span <= until {
             return Ok(());
         }
         if let Err(error) = network.extend(&Label::of(lease.id), span).await {
             tracing::warn!(lease = %lease.id, error = %chain(&error), "a lease could not be extended");
         }
         Ok(())
-    }
-
-    async fn held(&self, lease: &LeaseRow) -> Result<Usd, Error> {
-        Ok(self.0.store.hold_get(lease.hold).await?.map_or(Usd::ZERO, |hold| hold.amount))
     }
 
     async fn lend(&self, lease: &LeaseRow, amount: Usd) -> Result<(), Error> {

@@ -25,7 +25,7 @@ mod place;
 mod planted;
 mod rules;
 #[path = "../common/stand.rs"]
-#[allow(dead_code, reason = "the other simulation also sets the clock")]
+#[expect(dead_code, reason = "the other simulation also sets the clock")]
 mod stand;
 mod story;
 mod truth;
@@ -40,7 +40,7 @@ use story::Story;
 use world::{Report, World};
 
 /// The lives that every run of the tests plays.
-const LIVES_LEAST: u64 = 80;
+const LIVES_LEAST: u64 = 60;
 /// A world that a person reads along is chosen by this.
 const SEED: &str = "WAAG_CHAIN_SIM_SEED";
 /// More lives than usual, to look for what the usual ones do not show.

@@ -20,7 +20,7 @@ async fn request(bench: &mut Bench<'_>, ceiling: impl Fn(&Offer) -> UsdPerHour) 
     applies(bench.network().capability().auction, "it holds no auctions")?;
     let (network, label) = (bench.network(), bench.label());
     let indicative = bench.offer().await?;
-    let intent = network.prepare(&indicative, &Bench::terms(&label, ceiling(&indicative))).await?;
+    let intent = network.prepare(&indicative, &bench.terms(&label, ceiling(&indicative))).await?;
     let asked_at = bench.subject.now();
     network.submit(&intent).await?;
     for _ in 0..POLLS_MAX {

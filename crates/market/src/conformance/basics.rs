@@ -65,7 +65,7 @@ pub(super) async fn prepare_has_no_effect(bench: &mut Bench<'_>) -> Case {
     let (network, label) = (bench.network(), bench.label());
     let offer = bench.offer().await?;
     let balance = network.balance().await?;
-    let intent = network.prepare(&offer, &Bench::terms(&label, Bench::ceiling(&offer))).await?;
+    let intent = network.prepare(&offer, &bench.terms(&label, Bench::ceiling(&offer))).await?;
     ensure(intent.label == label, || "the intent carries another label".to_owned())?;
     ensure(!format!("{intent:?}").contains("conformance"), || "an intent shows its boot bytes".to_owned())?;
     bench.subject.pass(network.capability().visibility + super::POLL).await;

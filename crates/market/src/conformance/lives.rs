@@ -25,7 +25,7 @@ pub(super) async fn a_purchase_goes_live(bench: &mut Bench<'_>) -> Case {
 pub(super) async fn submitting_twice_buys_once(bench: &mut Bench<'_>) -> Case {
     let (network, label) = (bench.network(), bench.label());
     let offer = bench.offer().await?;
-    let intent = network.prepare(&offer, &Bench::terms(&label, Bench::ceiling(&offer))).await?;
+    let intent = network.prepare(&offer, &bench.terms(&label, Bench::ceiling(&offer))).await?;
     network.submit(&intent).await?;
     bench.subject.pass(pause(bench)).await;
     network.submit(&intent).await?;
@@ -117,7 +117,7 @@ pub(super) async fn a_restart_keeps_leases(bench: &mut Bench<'_>) -> Case {
     let end = bench.release(&ended.label).await?;
     let before = bench.network().observe(&bought.label).await?;
     let open = (bench.label(), bench.offer().await?);
-    let terms = Bench::terms(&open.0, Bench::ceiling(&open.1));
+    let terms = bench.terms(&open.0, Bench::ceiling(&open.1));
     let intent = bench.network().prepare(&open.1, &terms).await?;
     bench.network().submit(&intent).await?;
     applies(bench.subject.restart().await, "it cannot be restarted")?;

@@ -28,6 +28,11 @@ pub trait Subject: Send {
 
     /// Stops the network and builds it again from what it has stored; false where that cannot be done.
     async fn restart(&mut self) -> bool;
+
+    /// What agents are handed, for a network that reads it. It contains the word `conformance`.
+    fn boot(&self) -> Boot {
+        Boot::new(b"conformance".to_vec())
+    }
 }
 
 /// How a case ended.
@@ -151,14 +156,8 @@ impl Bench<'_> {
         cheapest.ok_or_else(|| Stop::Fail("nothing can be bought".to_owned()))
     }
 
-    fn terms(label: &Label, ceiling: UsdPerHour) -> Terms {
-        Terms {
-            label: label.clone(),
-            span: SPAN,
-            ceiling,
-            job: [7; 32],
-            boot: Boot::new(b"conformance".to_vec()),
-        }
+    fn terms(&self, label: &Label, ceiling: UsdPerHour) -> Terms {
+        Terms { label: label.clone(), span: SPAN, ceiling, job: [7; 32], boot: self.subject.boot() }
     }
 
     /// A ceiling that leaves room for bids above the indicative price.
@@ -173,7 +172,7 @@ impl Bench<'_> {
     async fn buy(&mut self) -> Result<Bought, Stop> {
         let label = self.label();
         let offer = self.offer().await?;
-        let terms = Self::terms(&label, Self::ceiling(&offer));
+        let terms = self.terms(&label, Self::ceiling(&offer));
         let intent = self.network().prepare(&offer, &terms).await?;
         self.network().submit(&intent).await?;
         self.live(label, offer).await
@@ -187,7 +186,7 @@ impl Bench<'_> {
                 Observation::Bidding { bids, closes_at } if self.subject.now() >= closes_at => {
                     let best = bids.into_iter().min_by_key(|bid| (bid.price, bid.id.clone()));
                     let bid = best.ok_or_else(|| Stop::Fail("no bid came".to_owned()))?;
-                    let terms = Self::terms(&label, bid.price);
+                    let terms = self.terms(&label, bid.price);
                     let intent = self.network().prepare(&bid, &terms).await?;
                     self.network().submit(&intent).await?;
                     offer = bid;

@@ -11,13 +11,23 @@ pub(crate) struct Cause {
     kind: ErrorKind,
     status: RetryStatus,
     context: String,
-    source: Box<dyn std::error::Error + Send + Sync>,
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
 impl Cause {
+    /// What was read of the chain is not all of it yet, or not any more.
+    pub(crate) fn behind() -> Self {
+        Self {
+            kind: ErrorKind::Unavailable,
+            status: RetryStatus::Temporary,
+            context: "not all of the market's events have been read".to_owned(),
+            source: None,
+        }
+    }
+
     pub(crate) fn in_call(self, network: &NetworkName, operation: Operation) -> Error {
         let mut error = Error::new(network, operation, self.kind, self.status, self.context);
-        error.source = Some(self.source);
+        error.source = self.source;
         error
     }
 }
@@ -31,7 +41,7 @@ pub(crate) fn of_read(error: ReadError) -> Cause {
         kind,
         status: error.status(),
         context: "the market could not be read".to_owned(),
-        source: Box::new(error),
+        source: Some(Box::new(error)),
     }
 }
 
@@ -40,7 +50,7 @@ pub(crate) fn of_follow(error: FollowError) -> Cause {
         FollowError::Unreachable(_) | FollowError::Moved => (ErrorKind::Unavailable, RetryStatus::Temporary),
         FollowError::TooDeep { .. } => (ErrorKind::Unexpected, RetryStatus::Permanent),
     };
-    Cause { kind, status, context: "its events could not be read".to_owned(), source: Box::new(error) }
+    Cause { kind, status, context: "its events could not be read".to_owned(), source: Some(Box::new(error)) }
 }
 
 /// A transaction that is not done. A refusal by the contract means that nothing happened and nothing will.
@@ -64,5 +74,11 @@ pub(crate) fn of_send(error: SendError) -> Cause {
         Some(refusal) => refusal.to_string(),
         None => "its transaction is not done".to_owned(),
     };
-    Cause { kind, status: error.status(), context, source: Box::new(error) }
+    Cause { kind, status: error.status(), context, source: Some(Box::new(error)) }
+}
+
+/// The other side, or time, moved the lease first. What was tried out before and fails in its block has no other reason.
+pub(crate) fn lost_race(error: &SendError) -> bool {
+    matches!(error, SendError::Reverted { hash: Some(_), .. })
+        || matches!(Refusal::of(error), Some(Refusal::WrongState { .. } | Refusal::TooLate { .. }))
 }

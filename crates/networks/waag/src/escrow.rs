@@ -2,15 +2,13 @@
 
 use async_trait::async_trait;
 use chain::B256;
-use chain::follow::Cursor;
-use chain::market::{Refusal, State};
+use chain::follow::{Cursor, FollowError};
+use chain::market::{State, usd};
 use chain::sender::Call;
 use domain::{Label, Usd};
-use market::{
-    Changes, Claim, Commitment, Error, ErrorKind, Escrow, EscrowState, Escrowed, Operation, RetryStatus,
-};
+use market::{Changes, Claim, Error, ErrorKind, Escrow, EscrowState, Escrowed, Operation, RetryStatus};
 
-use crate::error::{of_follow, of_read, of_send};
+use crate::error::{lost_race, of_follow, of_read, of_send};
 use crate::{Found, WaagNetwork};
 
 #[async_trait]
@@ -20,31 +18,34 @@ impl Escrow for WaagNetwork {
     }
 
     async fn post(&self, label: &Label, claim: Option<&Claim>) -> Result<Option<Escrowed>, Error> {
-        let Some(mut found) = self.find(Operation::Post, label).await? else { return Ok(None) };
+        let operation = Operation::Post;
+        let Some(mut found) = self.find(operation, label).await? else { return Ok(None) };
         let calls = self.market.calls();
-        if let (Some(claim), EscrowState::Awaited) = (claim, state(&found)) {
+        if let (Some(claim), EscrowState::Awaited, Some(order)) = (claim, state(&found), &found.lease.order) {
             let Claim { commitment, signature, delegation } = claim.clone();
-            let (order, root) = (&found.record.order, B256::from(commitment.root));
+            let root = B256::from(commitment.root);
             let call = calls.commit_signed(order, root, commitment.leaf_count, delegation, signature);
-            self.moving(Operation::Post, format!("commit:{label}"), call).await?;
-            match self.find(Operation::Post, label).await? {
+            self.moving(operation, format!("commit:{label}"), call).await?;
+            match self.find(operation, label).await? {
                 Some(again) => found = again,
                 None => return Ok(None),
             }
         }
-        if found.lease.state == State::Committed {
-            let call = calls.settle(&found.record.order);
-            self.moving(Operation::Post, format!("settle:{label}"), call).await?;
+        // A provider that was faster may stand by something else than what was brought for it.
+        let stands = found.lease.commitment.map(|committed| committed.commitment);
+        let as_brought = claim.is_none_or(|claim| Some(claim.commitment) == stands);
+        if let (State::Committed, Some(order), true) = (found.lease.state, &found.lease.order, as_brought) {
+            self.moving(operation, format!("settle:{label}"), calls.settle(order)).await?;
         }
-        self.escrowed(Operation::Post, label).await
+        self.escrowed(operation, label).await
     }
 
     async fn void(&self, label: &Label) -> Result<Option<Escrowed>, Error> {
         let Some(found) = self.find(Operation::Void, label).await? else { return Ok(None) };
-        if !found.lease.state.is_final() && found.now > found.lease.deadline {
-            let call = self.market.calls().expire(&found.record.order);
-            let key = format!("expire:{label}:{}", found.lease.state.code());
-            self.moving(Operation::Void, key, call).await?;
+        let Found { lease, now, .. } = &found;
+        if let Some(order) = lease.order.as_ref().filter(|_| *now > lease.deadline) {
+            let key = format!("expire:{label}:{}", lease.state.code());
+            self.moving(Operation::Void, key, self.market.calls().expire(order)).await?;
         }
         self.escrowed(Operation::Void, label).await
     }
@@ -56,7 +57,11 @@ impl Escrow for WaagNetwork {
             Error::new(&self.name, operation, kind, status, "the place to go on from is none")
                 .caused_by(error)
         })?;
-        let page = self.follower.page(cursor.as_ref()).await;
+        let page = match self.follower.page(cursor.as_ref()).await {
+            // What is seen again wakes a lease once more, which does no harm.
+            Err(FollowError::TooDeep { .. }) => self.follower.page(None).await,
+            page => page,
+        };
         let page = page.map_err(|error| of_follow(error).in_call(&self.name, operation))?;
         let events = self.market.events(&page.events).await;
         let events = events.map_err(|error| of_read(error).in_call(&self.name, operation))?;
@@ -67,7 +72,7 @@ impl Escrow for WaagNetwork {
             // The index is at least as far as this page, so it knows every lease of ours in it.
             let labels = |index: &crate::index::Index| {
                 let mut labels: Vec<Label> =
-                    leases.iter().filter_map(|lease| index.label_of(*lease).cloned()).collect();
+                    leases.iter().filter_map(|lease| index.label_of(*lease)).collect();
                 labels.dedup();
                 labels
             };
@@ -82,35 +87,26 @@ impl WaagNetwork {
     async fn moving(&self, operation: Operation, key: String, call: Call) -> Result<(), Error> {
         match self.send(key, call).await {
             Ok(_) => Ok(()),
-            Err(error) if matches!(Refusal::of(&error), Some(Refusal::WrongState { .. })) => Ok(()),
+            Err(error) if lost_race(&error) => Ok(()),
             Err(error) => Err(of_send(error).in_call(&self.name, operation)),
         }
     }
 
     async fn escrowed(&self, operation: Operation, label: &Label) -> Result<Option<Escrowed>, Error> {
         let Some(found) = self.find(operation, label).await? else { return Ok(None) };
-        let unreadable = |e| of_read(e).in_call(&self.name, operation);
-        let commitment = match found.lease.leaf_count {
-            0 => None,
-            leaf_count => {
-                let root = self.market.root_of(found.record.id).await.map_err(unreadable)?;
-                Some(Commitment { root: root.0, leaf_count })
-            }
-        };
         let (state, lease) = (state(&found), &found.lease);
-        let held = match lease.state {
-            State::Open | State::Active => found.price(lease.span),
-            State::Ended | State::Committed | State::Disputed => found.price(lease.used),
+        let held = match (lease.state, found.ended()) {
+            (State::Ended | State::Committed | State::Disputed, Some((_, used))) => found.price(used),
+            (State::Open | State::Active, _) => found.price(lease.span),
             _ => Usd::ZERO,
         };
-        let paid = if lease.state == State::Settled { found.price(lease.used) } else { Usd::ZERO };
         let waits = !matches!(state, EscrowState::Open) && !state.is_final();
-        let (gas, txs) = self.ours(operation, &found.record.txs).await?;
+        let (gas, txs) = self.ours(operation, &lease.txs).await?;
         Ok(Some(Escrowed {
             state,
             held,
-            paid,
-            commitment,
+            paid: usd(lease.paid),
+            commitment: lease.commitment.map(|committed| committed.commitment),
             deadline: waits.then_some(lease.deadline),
             gas,
             txs,
@@ -134,7 +130,7 @@ impl WaagNetwork {
 
 fn state(found: &Found) -> EscrowState {
     match found.lease.state {
-        State::Active if found.is_over() => EscrowState::Awaited,
+        State::Active if found.ended().is_some() => EscrowState::Awaited,
         State::Open | State::Active => EscrowState::Open,
         State::Ended => EscrowState::Awaited,
         State::Committed => EscrowState::Committed,

@@ -1,14 +1,15 @@
-//! Our leases and everybody's offers, as the market's events name them. Kept in memory, read again from the chain after a
+//! Our leases and everybody's offers, as the market's events tell them. Kept in memory, read again from the chain after a
 //! start.
 
 use std::collections::{BTreeMap, HashMap};
 
 use chain::follow::{Cursor, FollowError, FollowSettings, Follower};
-use chain::market::{Contact, Happened, Market, MarketEvent, OfferId, Order, Spec};
+use chain::market::{Contact, Happened, Market, MarketEvent, OfferId, Settings, Spec};
 use chain::{Address, B256};
-use domain::{Label, Region, Timestamp};
+use domain::{Label, LeaseId, Timestamp};
 
 use crate::error::{Cause, of_follow, of_read};
+use crate::lease::Lease;
 
 const BLOCKS_PER_PAGE: u64 = 5_000;
 const EVENTS_PER_PAGE: usize = 2_000;
@@ -17,45 +18,29 @@ const REORG_DEPTH: usize = 64;
 const PAGES_MAX: usize = 10_000;
 /// The chain may change while a page is read; so often it is read again at once.
 const MOVED_MAX: u32 = 3;
-
-/// A lease of ours.
-#[derive(Debug, Clone)]
-pub(crate) struct Record {
-    /// Its name on the chain.
-    pub(crate) id: B256,
-    pub(crate) order: Order,
-    pub(crate) created_at: Timestamp,
-    /// When it was ended or closed before its time, if an event said so.
-    pub(crate) closed_at: Option<Timestamp>,
-    /// When its provider, or somebody for it, committed to the work.
-    pub(crate) committed_at: Option<Timestamp>,
-    /// Where its machine stands, as the offer said.
-    pub(crate) region: Option<Region>,
-    /// Nothing moves any more.
-    pub(crate) is_final: bool,
-    /// When it was accepted.
-    accepted_at: Option<Timestamp>,
-    /// When it is over by itself; none before acceptance.
-    pub(crate) until: Option<Timestamp>,
-    /// Transactions that moved it, oldest first; not all are ours.
-    pub(crate) txs: Vec<B256>,
-}
+/// More offers than anybody chooses among. Each unit offered needs stake, but a withdrawn offer's stake can be offered again.
+const OFFERS_MAX: usize = 2_000;
 
 /// An offer that was not withdrawn.
 #[derive(Debug, Clone)]
 pub(crate) struct Posted {
     pub(crate) id: OfferId,
     pub(crate) spec: Spec,
+    /// It can be taken before this.
+    pub(crate) until: Timestamp,
 }
 
 /// All of it, up to a cursor.
 #[derive(Debug, Default)]
 pub(crate) struct Index {
     cursor: Option<Cursor>,
-    leases: BTreeMap<Label, Record>,
-    labels: HashMap<B256, Label>,
-    offers: BTreeMap<OfferId, Spec>,
+    leases: BTreeMap<LeaseId, Lease>,
+    /// From a lease's name on the chain to ours.
+    names: HashMap<B256, LeaseId>,
+    offers: BTreeMap<OfferId, Posted>,
     open: usize,
+    /// The time up to which all of this is so: that of the last block that was read.
+    pub(crate) now: Timestamp,
 }
 
 pub(crate) fn follower(market: &Market, from_block: u64, confirmations: u64) -> Follower {
@@ -87,30 +72,45 @@ impl Index {
                     moved += 1;
                     continue;
                 }
+                // What was read is not much: all of it is read again.
+                Err(FollowError::TooDeep { .. }) if self.cursor.is_some() => {
+                    *self = Self::default();
+                    continue;
+                }
                 Err(error) => return Err(of_follow(error)),
             };
             if page.undo_from.is_some() {
-                // Rare, and what was read is not much: all of it is read again.
                 *self = Self::default();
                 continue;
             }
             for happened in market.events(&page.events).await.map_err(of_read)? {
-                self.take(happened, us);
+                self.take(happened, market.settings(), us);
             }
-            self.cursor = Some(page.cursor);
-            if page.at_head {
-                return Ok(());
+            let before = self.cursor.replace(page.cursor.clone());
+            if !page.at_head {
+                continue;
             }
+            if before.as_ref() != Some(&page.cursor) {
+                self.now = market.time(page.cursor.number).await.map_err(of_read)?;
+            }
+            return Ok(());
         }
-        Ok(())
+        Err(Cause::behind())
     }
 
-    pub(crate) fn of(&self, label: &Label) -> Option<&Record> {
-        self.leases.get(label)
+    pub(crate) fn of(&self, label: &Label) -> Option<&Lease> {
+        self.leases.get(&label.lease()?)
     }
 
-    pub(crate) fn label_of(&self, lease: B256) -> Option<&Label> {
-        self.labels.get(&lease)
+    pub(crate) fn label_of(&self, lease: B256) -> Option<Label> {
+        self.names.get(&lease).copied().map(Label::of)
+    }
+
+    /// Keeps the rate of a lease, which no event tells.
+    pub(crate) fn keep_rate(&mut self, label: &Label, rate: u64) {
+        if let Some(lease) = label.lease().and_then(|id| self.leases.get_mut(&id)) {
+            lease.rate = Some(rate);
+        }
     }
 
     /// Whether a lease of ours still waits for something.
@@ -118,25 +118,23 @@ impl Index {
         self.open > 0
     }
 
-    /// What was bought and has not ended at `now`, with the time of its purchase.
-    pub(crate) fn running(&self, now: Timestamp) -> Vec<(Label, Timestamp)> {
-        let runs = |record: &Record| {
-            !record.is_final && record.closed_at.is_none() && record.until.is_none_or(|until| now < until)
-        };
-        let running = self.leases.iter().filter(|(_, record)| runs(record));
-        running.map(|(label, record)| (label.clone(), record.created_at)).collect()
+    /// What was bought and has not ended, with the time of its purchase.
+    pub(crate) fn running(&self) -> Vec<(Label, Timestamp)> {
+        let running = self.leases.iter().filter(|(_, lease)| lease.ended(self.now).is_none());
+        running.map(|(id, lease)| (Label::of(*id), lease.created_at)).collect()
     }
 
     pub(crate) fn offers(&self) -> Vec<Posted> {
-        self.offers.iter().map(|(id, spec)| Posted { id: *id, spec: spec.clone() }).collect()
+        self.offers.values().cloned().collect()
     }
 
-    fn take(&mut self, happened: Happened, us: Address) {
+    fn take(&mut self, happened: Happened, settings: &Settings, us: Address) {
         match happened.event {
             // An offer whose description cannot be read is none that we could choose.
-            MarketEvent::OfferPosted { offer, ref spec, .. } => {
+            MarketEvent::OfferPosted { offer, terms, ref spec } => {
                 if let Ok(spec) = Spec::from_bytes(spec) {
-                    self.offers.insert(offer, spec);
+                    let until = chain::market::moment(terms.available_until);
+                    self.take_offer(Posted { id: offer, spec, until }, happened.at);
                 }
             }
             MarketEvent::OfferWithdrawn { offer } => {
@@ -145,59 +143,60 @@ impl Index {
             MarketEvent::LeaseCreated { lease, ref order, ref contact, .. } if order.consumer == us => {
                 // What we have not written ourselves we cannot name; nobody else can create in our name.
                 let Ok(contact) = Contact::from_bytes(contact) else { return };
-                let label = Label::of(contact.lease);
-                let record = Record {
-                    id: lease,
-                    order: order.clone(),
-                    created_at: happened.at,
-                    closed_at: None,
-                    committed_at: None,
-                    region: self.offers.get(&order.offer).map(|spec| spec.region.clone()),
-                    is_final: false,
-                    accepted_at: None,
-                    until: None,
-                    txs: vec![happened.tx],
-                };
-                self.labels.insert(lease, label.clone());
-                self.leases.insert(label, record);
+                let region = self.offers.get(&order.offer).map(|posted| posted.spec.region.clone());
+                self.names.insert(lease, contact.lease);
+                self.leases.insert(contact.lease, Lease::created(lease, order.clone(), region, &happened));
                 self.open += 1;
             }
-            ref event => self.progress(event, &happened),
+            ref event => {
+                let Some(id) = event.lease().and_then(|lease| self.names.get(&lease)) else { return };
+                let Some(lease) = self.leases.get_mut(id) else { return };
+                lease.take(event, &happened, settings);
+                if lease.state.is_final() {
+                    self.open = self.open.saturating_sub(1);
+                }
+            }
         }
     }
 
-    /// What happened to a lease after its creation.
-    fn progress(&mut self, event: &MarketEvent, happened: &Happened) {
-        let Some(label) = event.lease().and_then(|lease| self.labels.get(&lease)) else { return };
-        let Some(record) = self.leases.get_mut(label) else { return };
-        if record.txs.last() != Some(&happened.tx) {
-            record.txs.push(happened.tx);
+    fn take_offer(&mut self, posted: Posted, now: Timestamp) {
+        if self.offers.len() >= OFFERS_MAX {
+            self.offers.retain(|_, other| other.until > now);
         }
-        let lasts = |span: u32| domain::Millis::from_secs(u64::from(span));
-        match event {
-            MarketEvent::LeaseAccepted { .. } => {
-                record.accepted_at = Some(happened.at);
-                record.until = Some(happened.at + lasts(record.order.span));
-            }
-            MarketEvent::LeaseExtended { span, .. } => {
-                record.until = record.accepted_at.map(|accepted_at| accepted_at + lasts(*span));
-            }
-            MarketEvent::LeaseEnded { .. } => {
-                record.closed_at.get_or_insert(happened.at);
-            }
-            MarketEvent::LeaseCommitted { .. } => {
-                record.closed_at.get_or_insert(happened.at);
-                record.committed_at = Some(happened.at);
-            }
-            MarketEvent::LeaseCancelled { .. }
-            | MarketEvent::LeaseSettled { .. }
-            | MarketEvent::LeaseRefunded { .. }
-            | MarketEvent::LeaseSlashed { .. } => {
-                record.closed_at.get_or_insert(happened.at);
-                record.is_final = true;
-                self.open = self.open.saturating_sub(1);
-            }
-            _ => {}
+        if self.offers.len() < OFFERS_MAX {
+            self.offers.insert(posted.id, posted);
+        } else {
+            tracing::warn!(offer = %posted.id, "there are too many offers to consider one more");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::{Hardware, Millis};
+
+    fn posted(number: usize, until: Timestamp) -> Posted {
+        let mut salt = [0; 12];
+        salt[..8].copy_from_slice(&number.to_be_bytes());
+        let hardware = Hardware { cpus_milli: 1, memory_mib: 1, disk_mib: 1, accelerators: None };
+        let (name, region) = ("a".parse().unwrap(), "EU".parse().unwrap());
+        let spec = Spec { name, region, hardware, startup: Millis::ZERO };
+        Posted { id: OfferId::new(Address::ZERO, salt), spec, until }
+    }
+
+    #[test]
+    fn offers_have_a_bound_and_those_that_are_over_make_room() {
+        let (mut index, now) = (Index::default(), Timestamp(1_000));
+        for number in 0..OFFERS_MAX {
+            let until = if number % 2 == 0 { now } else { now + Millis(1) };
+            index.take_offer(posted(number, until), Timestamp(0));
+        }
+        index.take_offer(posted(OFFERS_MAX, now + Millis(1)), Timestamp(0));
+        assert_eq!(index.offers().len(), OFFERS_MAX, "none is over yet");
+        assert!(!index.offers.contains_key(&posted(OFFERS_MAX, now).id));
+        index.take_offer(posted(OFFERS_MAX, now + Millis(1)), now);
+        assert_eq!(index.offers().len(), OFFERS_MAX / 2 + 1);
+        assert!(index.offers.contains_key(&posted(OFFERS_MAX, now).id));
     }
 }

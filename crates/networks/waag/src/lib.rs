@@ -3,6 +3,7 @@
 mod error;
 mod escrow;
 mod index;
+mod lease;
 mod network;
 mod notary;
 mod order;
@@ -11,13 +12,15 @@ use std::any::Any;
 use std::sync::Arc;
 
 use chain::follow::Follower;
-use chain::market::{Lease, Market, State, charge, moment, usd};
+use chain::market::{Market, charge, moment, usd};
 use chain::sender::{Call, IntentKey, Mined, SendError, Sender};
 use domain::{Clock, Label, NetworkName, Timestamp, Usd};
 use market::{Error, Operation};
 use tokio::sync::Mutex;
 
-use crate::index::{Index, Record};
+use crate::error::Cause;
+use crate::index::Index;
+use crate::lease::Lease;
 
 /// What keeps the chain making blocks, so that deadlines pass; dropped when no lease of ours needs it.
 pub type Heartbeat = Box<dyn Any + Send>;
@@ -61,11 +64,12 @@ struct Seen {
     beating: Option<Heartbeat>,
 }
 
-/// A lease of ours as the chain has it now.
+/// A lease of ours at a moment.
 struct Found {
-    record: Record,
     lease: Lease,
-    /// The time of the block that would come next: what a deadline is held against.
+    /// Micro-units for an hour.
+    rate: u64,
+    /// The time of the newest block that was read.
     now: Timestamp,
 }
 
@@ -96,13 +100,22 @@ impl WaagNetwork {
 
     /// The lease with this label, if there is one.
     async fn find(&self, operation: Operation, label: &Label) -> Result<Option<Found>, Error> {
-        let Some(record) = self.with_index(operation, |index| index.of(label).cloned()).await? else {
-            return Ok(None);
+        let look = |index: &Index| index.of(label).cloned().map(|lease| (lease, index.now));
+        let Some((lease, now)) = self.with_index(operation, look).await? else { return Ok(None) };
+        let rate = match lease.rate {
+            Some(rate) => rate,
+            None => self.rate(operation, label, &lease).await?,
         };
-        let unreadable = |e| error::of_read(e).in_call(&self.name, operation);
-        let lease = self.market.lease(record.id).await.map_err(unreadable)?;
-        let now = self.market.next_time().await.map_err(unreadable)?;
-        Ok(lease.map(|lease| Found { record, lease, now }))
+        Ok(Some(Found { lease, rate, now }))
+    }
+
+    /// The rate of a lease, which never changes.
+    async fn rate(&self, operation: Operation, label: &Label, lease: &Lease) -> Result<u64, Error> {
+        let found = self.market.lease(lease.id).await.map_err(error::of_read);
+        let found = found.and_then(|found| found.ok_or_else(Cause::behind));
+        let rate = found.map_err(|cause| cause.in_call(&self.name, operation))?.rate;
+        self.seen.lock().await.index.keep_rate(label, rate);
+        Ok(rate)
     }
 
     /// Makes a call happen. What it leads to is seen on the chain, so that it may be asked for again afterwards and its
@@ -110,44 +123,40 @@ impl WaagNetwork {
     async fn send(&self, key: String, call: Call) -> Result<Mined, SendError> {
         let key = IntentKey(key);
         let sent = self.sender.send(&key, &call).await;
-        let over = matches!(&sent, Ok(_) | Err(SendError::Reverted { hash: Some(_), .. }));
-        if over && let Err(error) = self.sender.forget(&key).await {
+        self.forget(&key, sent.as_ref().err()).await;
+        sent
+    }
+
+    /// Lets happen what was signed before under this key; false when there is nothing that still can.
+    async fn resume(&self, key: String) -> Result<bool, SendError> {
+        let key = IntentKey(key);
+        let sent = self.sender.resume(&key).await;
+        self.forget(&key, sent.as_ref().err()).await;
+        match sent {
+            Ok(mined) => Ok(mined.is_some()),
+            Err(SendError::Reverted { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn forget(&self, key: &IntentKey, error: Option<&SendError>) {
+        let over = matches!(error, None | Some(SendError::Reverted { hash: Some(_), .. }));
+        if over && let Err(error) = self.sender.forget(key).await {
             // It is only looked for once more than needed.
             tracing::warn!(error = domain::chain(&error), "a journal keeps what is over");
         }
-        sent
     }
 }
 
 impl Found {
-    /// When its time is over, unless it is extended.
-    fn until(&self) -> Option<Timestamp> {
-        Some(self.lease.started_at? + domain::Millis::from_secs(u64::from(self.lease.span)))
-    }
-
-    /// It was accepted, and its time is over.
-    fn is_over(&self) -> bool {
-        self.lease.state == State::Active && self.until().is_some_and(|until| self.now >= until)
-    }
-
-    /// The seconds that are paid for, once that is known.
-    fn used(&self) -> u32 {
-        if self.lease.state == State::Active { self.lease.span } else { self.lease.used }
-    }
-
-    /// When billing stopped, once it has.
-    fn ended_at(&self) -> Option<Timestamp> {
-        match self.lease.state {
-            State::Open => None,
-            State::Cancelled => Some(self.record.closed_at.unwrap_or(self.now)),
-            State::Active if !self.is_over() => None,
-            _ => Some(self.lease.started_at? + domain::Millis::from_secs(u64::from(self.used()))),
-        }
+    /// When it ended, and how many seconds are billed, once it has.
+    fn ended(&self) -> Option<(Timestamp, u32)> {
+        self.lease.ended(self.now)
     }
 
     /// What so many seconds cost.
     fn price(&self, seconds: u32) -> Usd {
-        usd(charge(self.lease.rate, seconds).unwrap_or(u64::MAX))
+        usd(charge(self.rate, seconds).unwrap_or(u64::MAX))
     }
 }
 

@@ -1,10 +1,10 @@
 //! Buying, watching and ending leases.
 
 use async_trait::async_trait;
-use chain::market::{Offer as OnChain, Refusal, State, signer_of, usd};
+use chain::market::{Offer as OnChain, OfferId, Refusal, State, signer_of, usd};
 use domain::{
-    Assurance, Billing, Firmness, Label, Millis, NetworkName, Offer, OfferRef, Quote, Timestamp, Usd,
-    UsdPerHour,
+    Assurance, Billing, Firmness, Label, Millis, NetworkName, Offer, OfferRef, ProviderName, Quote,
+    Timestamp, Usd, UsdPerHour,
 };
 use market::{
     Balance, Capability, Error, ErrorKind, Intent, Introduction, Listed, Network, Observation, Operation,
@@ -12,8 +12,8 @@ use market::{
 };
 use zeroize::Zeroizing;
 
-use crate::error::{of_read, of_send};
-use crate::index::Posted;
+use crate::error::{lost_race, of_read, of_send};
+use crate::index::{Index, Posted};
 use crate::order::Purchase;
 use crate::{Found, WaagNetwork, at, seconds};
 
@@ -90,15 +90,13 @@ impl Network for WaagNetwork {
         let Some(found) = self.find(Operation::Observe, label).await? else { return Ok(Observation::Absent) };
         if found.lease.state == State::Open && found.now > found.lease.deadline {
             // Nobody accepted in time, and nobody can any more.
-            return self.release(label).await;
+            return self.end(Operation::Observe, label).await;
         }
         Ok(shown(&found))
     }
 
     async fn list_ours(&self) -> Result<Vec<Listed>, Error> {
-        let unreadable = |e| of_read(e).in_call(&self.name, Operation::ListOurs);
-        let now = self.market.next_time().await.map_err(unreadable)?;
-        let running = self.with_index(Operation::ListOurs, |index| index.running(now)).await?;
+        let running = self.with_index(Operation::ListOurs, Index::running).await?;
         Ok(running.into_iter().map(|(label, since)| Listed { label, since }).collect())
     }
 
@@ -110,16 +108,16 @@ impl Network for WaagNetwork {
         for _ in 0..LOOKS_MAX {
             let found = self.find(Operation::Extend, label).await?;
             let found = found.ok_or_else(|| refuse(ErrorKind::NotFound, "there is no such lease"))?;
-            if found.ended_at().is_some() {
+            let Some(order) = found.lease.order.as_ref().filter(|_| found.ended().is_none()) else {
                 return Err(refuse(ErrorKind::Refused, "the lease has ended"));
-            }
+            };
             let extra = wanted.saturating_sub(found.lease.span);
             if extra == 0 {
                 return Ok(());
             }
             // One extension at a time: one that was signed before and not seen since is sent in place of this, and what is
             // then still missing is asked for after it. Under two keys both would happen, and be paid.
-            let call = self.market.calls().extend(&found.record.order, extra);
+            let call = self.market.calls().extend(order, extra);
             let sent = self.send(format!("extend:{label}"), call).await;
             sent.map_err(|error| of_send(error).in_call(&self.name, Operation::Extend))?;
         }
@@ -127,30 +125,7 @@ impl Network for WaagNetwork {
     }
 
     async fn release(&self, label: &Label) -> Result<Observation, Error> {
-        for _ in 0..LOOKS_MAX {
-            let Some(found) = self.find(Operation::Release, label).await? else {
-                return Ok(Observation::Absent);
-            };
-            if found.ended_at().is_some() {
-                return Ok(shown(&found));
-            }
-            let (calls, order) = (self.market.calls(), &found.record.order);
-            let (verb, call) = match found.lease.state {
-                State::Open => ("cancel", calls.cancel(order)),
-                _ => ("end", calls.end(order)),
-            };
-            match self.send(format!("{verb}:{label}"), call).await {
-                Ok(_) => {}
-                // The provider, or time, was faster.
-                Err(error)
-                    if matches!(
-                        Refusal::of(&error),
-                        Some(Refusal::WrongState { .. } | Refusal::TooLate { .. })
-                    ) => {}
-                Err(error) => return Err(of_send(error).in_call(&self.name, Operation::Release)),
-            }
-        }
-        Err(self.unsettled(Operation::Release))
+        self.end(Operation::Release, label).await
     }
 
     async fn balance(&self) -> Result<Balance, Error> {
@@ -164,19 +139,46 @@ impl Network for WaagNetwork {
 
     async fn vouches(&self, label: &Label, introduction: &Introduction) -> Result<bool, Error> {
         let Some(found) = self.find(Operation::Vouch, label).await? else { return Ok(false) };
-        if found.lease.state != State::Active {
-            return Ok(false);
-        }
+        let Some(order) = found.lease.order.as_ref().filter(|_| is_live(&found)) else { return Ok(false) };
         let statement = chain::keccak256(&introduction.statement);
         let Some(agent) = signer_of(statement, &introduction.signature) else { return Ok(false) };
         let named = introduction.agent.parse().is_ok_and(|named: chain::Address| named == agent);
-        let delegation = self.market.digests().delegation(found.record.id, agent);
+        let delegation = self.market.digests().delegation(found.lease.id, agent);
         let provider = signer_of(delegation, &introduction.delegation);
-        Ok(named && provider == Some(found.record.order.offer.provider()))
+        Ok(named && provider == Some(order.offer.provider()))
     }
 }
 
 impl WaagNetwork {
+    /// Ends what has not ended.
+    async fn end(&self, operation: Operation, label: &Label) -> Result<Observation, Error> {
+        for _ in 0..LOOKS_MAX {
+            let Some(found) = self.find(operation, label).await? else {
+                // What was signed may still become a lease.
+                match self.resume(format!("create:{label}")).await {
+                    Ok(true) => continue,
+                    Ok(false) => return Ok(Observation::Absent),
+                    Err(error) => return Err(of_send(error).in_call(&self.name, operation)),
+                }
+            };
+            let Some(order) = found.lease.order.as_ref().filter(|_| found.ended().is_none()) else {
+                return Ok(shown(&found));
+            };
+            let calls = self.market.calls();
+            let (verb, call) = match found.lease.state {
+                State::Open => ("cancel", calls.cancel(order)),
+                _ => ("end", calls.end(order)),
+            };
+            match self.send(format!("{verb}:{label}"), call).await {
+                Ok(_) => {}
+                // The provider, or time, was faster.
+                Err(error) if lost_race(&error) => {}
+                Err(error) => return Err(of_send(error).in_call(&self.name, operation)),
+            }
+        }
+        Err(self.unsettled(operation))
+    }
+
     fn unsettled(&self, operation: Operation) -> Error {
         let (kind, status) = (ErrorKind::Unexpected, RetryStatus::Temporary);
         Error::new(&self.name, operation, kind, status, "the lease moves while it is looked at")
@@ -191,7 +193,7 @@ impl WaagNetwork {
         let price = UsdPerHour::new(usd(found.terms.price_per_hour));
         Some(Offer {
             id: OfferRef { network: self.name.clone(), reference: posted.id.to_string() },
-            provider: posted.id.provider().to_string().to_ascii_lowercase().parse().ok(),
+            provider: provider(posted.id),
             region: Some(posted.spec.region.clone()),
             hardware: posted.spec.hardware.clone(),
             price,
@@ -210,19 +212,27 @@ impl WaagNetwork {
 }
 
 fn shown(found: &Found) -> Observation {
-    let used = if found.lease.state == State::Cancelled { 0 } else { found.used() };
-    if let Some(at) = found.ended_at() {
+    if let Some((at, used)) = found.ended() {
         return Observation::Ended { at, billed: found.price(used) };
     }
-    let provider = found.record.order.offer.provider().to_string().to_ascii_lowercase().parse();
-    match (found.lease.started_at, provider) {
-        (Some(since), Ok(provider)) => Observation::Live {
+    let lease = &found.lease;
+    match (lease.started_at, lease.order.as_ref().and_then(|order| provider(order.offer))) {
+        (Some(since), Some(provider)) => Observation::Live {
             provider,
-            region: found.record.region.clone(),
+            region: lease.region.clone(),
             assurance: Assurance::Claimed,
             since,
-            until: found.until(),
+            until: lease.until(),
         },
         _ => Observation::Queued,
     }
+}
+
+fn is_live(found: &Found) -> bool {
+    found.lease.state == State::Active && found.ended().is_none()
+}
+
+/// A provider's name is its address.
+fn provider(offer: OfferId) -> Option<ProviderName> {
+    offer.provider().to_string().to_ascii_lowercase().parse().ok()
 }

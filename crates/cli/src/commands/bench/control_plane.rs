@@ -14,6 +14,7 @@ use market::{Boot, MemoryMachine};
 use wire::agent::{BootDoc, Finish, FinishResult, Hello, PROTOCOL, SandboxKind};
 
 use super::JOB;
+use super::start::resident_mib;
 use crate::failure::{Done, Exit, Failure};
 use crate::plane::Plane;
 use crate::settings::Settings;
@@ -29,7 +30,7 @@ pub(super) async fn jobs_per_s(settings: &Settings, jobs: u32) -> Done<f64> {
     let plane = Plane::start(settings, machine.clone()).await?;
     let agents = tokio::spawn(play_agents(plane.engine.clone(), machine));
     let started = Instant::now();
-    submit_all(&plane.engine, jobs, SUBMITTERS).await?;
+    submit_all(&plane.engine, JOB, jobs, SUBMITTERS).await?;
     let settled = all_settled(&plane.engine).await;
     let took = started.elapsed();
     agents.abort();
@@ -38,17 +39,23 @@ pub(super) async fn jobs_per_s(settings: &Settings, jobs: u32) -> Done<f64> {
     Ok(f64::from(jobs) / took.as_secs_f64())
 }
 
+/// Runs `jobs` jobs and says what this process then holds in memory, in MiB.
+pub(super) async fn memory_after(settings: &Settings, jobs: u32) -> Done<f64> {
+    jobs_per_s(settings, jobs).await?;
+    resident_mib(std::process::id())
+}
+
 /// Submits so many jobs, some at a time.
-pub(super) async fn submit_all(engine: &Engine, jobs: u32, at_a_time: usize) -> Done {
-    let submissions = futures::stream::iter(0..jobs).map(|_| submit(engine));
+pub(super) async fn submit_all(engine: &Engine, job: &str, jobs: u32, at_a_time: usize) -> Done {
+    let submissions = futures::stream::iter(0..jobs).map(|_| submit(engine, job));
     let taken: Vec<Done> = submissions.buffer_unordered(at_a_time).collect().await;
     taken.into_iter().collect()
 }
 
-/// Submits one job that does nothing.
-pub(super) async fn submit(engine: &Engine) -> Done {
+/// Submits one job.
+pub(super) async fn submit(engine: &Engine, job: &str) -> Done {
     let submission =
-        Submission { file: JOB.as_bytes().to_vec(), file_name: "bench".to_owned(), ..Submission::default() };
+        Submission { file: job.as_bytes().to_vec(), file_name: "bench".to_owned(), ..Submission::default() };
     engine.job_submit(submission).await.context("submit a job")?;
     Ok(())
 }

@@ -2,12 +2,14 @@
 //! was measured in the same run, since machines are shared and noisy.
 //!
 //! - `control_plane.rs`: jobs from submission to settlement, nothing outside the process but the disk.
+//! - `market.rs`: the same through our own market on the embedded chain.
 //! - `sandboxed.rs`: the same with a real agent and a real sandbox each.
 //! - `start.rs`: `waag up` to ready, and its memory when idle.
 //! - `limits.rs`: what disk and kernel allow.
 
 mod control_plane;
 mod limits;
+mod market;
 mod sandboxed;
 mod start;
 
@@ -29,10 +31,14 @@ const JOB: &str = "name: bench\nresources: { cpus: 1+, infra: sim-cloud }\nrun: 
 #[derive(Debug, Serialize)]
 struct Report {
     control_plane_jobs_per_s: f64,
+    market_jobs_per_s: f64,
     sandboxed_jobs_per_s: f64,
     up_first_start_ms: f64,
     up_next_start_ms: f64,
     idle_memory_mib: f64,
+    /// Of this process, which has run so many jobs at the end.
+    memory_mib: f64,
+    memory_after_jobs: u32,
     disk_syncs_per_s: f64,
     process_starts_per_s: f64,
     fsync: &'static str,
@@ -49,7 +55,7 @@ pub(crate) async fn run(bench: &Bench, out: &Out) -> Done {
     let folder = tempfile::tempdir_in(make_parent()?).context("make a folder for the measurement")?;
     let (mut control, mut sandboxed, mut syncs, mut starts) =
         (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    let (mut first, mut next, mut memory) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut first, mut next, mut memory, mut market) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for n in 0..bench.runs {
         out.say(&format!("run {} of {}", n + 1, bench.runs));
         let at = |name: &str| folder.path().join(format!("{name}-{n}"));
@@ -60,14 +66,23 @@ pub(crate) async fn run(bench: &Bench, out: &Out) -> Done {
         next.push(up.next_ms);
         memory.push(up.idle_mib);
         control.push(control_plane::jobs_per_s(&settings(&at("control"))?, bench.jobs).await?);
+        market.push(market::jobs_per_s(&with_market(&at("market"))?, bench.jobs / 2).await?);
         sandboxed.push(sandboxed::jobs_per_s(&settings(&at("sandboxed"))?, bench.jobs / 2).await?);
     }
+    let memory_after_jobs = bench.memory_jobs;
+    let memory_mib = match memory_after_jobs {
+        0 => 0.0,
+        jobs => control_plane::memory_after(&settings(&folder.path().join("memory"))?, jobs).await?,
+    };
     let report = Report {
         control_plane_jobs_per_s: median(control),
+        market_jobs_per_s: median(market),
         sandboxed_jobs_per_s: median(sandboxed),
         up_first_start_ms: median(first),
         up_next_start_ms: median(next),
         idle_memory_mib: median(memory),
+        memory_mib: median(vec![memory_mib]),
+        memory_after_jobs,
         disk_syncs_per_s: median(syncs),
         process_starts_per_s: median(starts),
         fsync: "WAL, synchronous=FULL: every transaction is synced before it is answered",
@@ -96,6 +111,16 @@ fn settings(data: &Path) -> Done<Settings> {
         ("networks.simulated.enabled", "true".to_owned()),
         ("networks.simulated.latency", "0ms".to_owned()),
         ("networks.simulated.capacity", "100000".to_owned()),
+        ("networks.waag.enabled", "false".to_owned()),
+    ])
+}
+
+fn with_market(data: &Path) -> Done<Settings> {
+    settings(data)?.with(&[
+        ("networks.waag.enabled", "true".to_owned()),
+        ("networks.waag.listen", "127.0.0.1:0".to_owned()),
+        ("networks.waag.providers", "0".to_owned()),
+        ("engine.escrow_every", "50ms".to_owned()),
     ])
 }
 
@@ -120,6 +145,12 @@ fn text(report: &Report) -> String {
         disk_syncs_per_s / report.control_plane_jobs_per_s
     );
     row("jobs/s, control plane only", report.control_plane_jobs_per_s, "200", syncs);
+    row(
+        "jobs/s, through our own market",
+        report.market_jobs_per_s,
+        "-",
+        "a lease each: five transactions, each block synced".to_owned(),
+    );
     let starts = format!(
         "{:.1} starts of `sh -c true` in the time of a job",
         process_starts_per_s / report.sandboxed_jobs_per_s
@@ -133,6 +164,11 @@ fn text(report: &Report) -> String {
     );
     row("`waag up` to ready, later starts, ms", report.up_next_start_ms, "200", String::new());
     row("resident memory, idle, MiB", report.idle_memory_mib, "60", String::new());
+    if report.memory_after_jobs > 0 {
+        let after =
+            format!("control plane and its clients in one process, after {} jobs", report.memory_after_jobs);
+        row("resident memory, MiB", report.memory_mib, "-", after);
+    }
     row(
         "syncs/s of this disk",
         *disk_syncs_per_s,

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use anyhow::Context;
 
+use super::JOB;
 use super::control_plane::{all_settled, submit};
 use crate::failure::Done;
 use crate::plane::{Plane, processes};
@@ -22,7 +23,7 @@ pub(super) async fn jobs_per_s(settings: &Settings, jobs: u32) -> Done<f64> {
         while held(&plane).await? >= AT_A_TIME * BUDGET_MICROS {
             tokio::time::sleep(std::time::Duration::from_millis(2)).await;
         }
-        submit(&plane.engine).await?;
+        submit(&plane.engine, JOB).await?;
     }
     let settled = all_settled(&plane.engine).await;
     let took = started.elapsed();

@@ -28,7 +28,7 @@ pub(super) async fn measure(data: &Path) -> Done<Up> {
     down(child).await?;
     let (next, child) = up(data).await?;
     tokio::time::sleep(SETTLE).await;
-    let idle_mib = resident_mib(&child)?;
+    let idle_mib = resident_mib(child.id().context("`waag up` has ended")?)?;
     down(child).await?;
     Ok(Up { first_ms: first.as_secs_f64() * 1e3, next_ms: next.as_secs_f64() * 1e3, idle_mib })
 }
@@ -73,8 +73,7 @@ async fn down(mut child: Child) -> Done {
 }
 
 /// `VmRSS`, proc(5).
-fn resident_mib(child: &Child) -> Done<f64> {
-    let pid = child.id().context("`waag up` has ended")?;
+pub(super) fn resident_mib(pid: u32) -> Done<f64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).context("read its memory")?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("find VmRSS")?;
     let kib: f64 = line.trim().trim_end_matches("kB").trim().parse().context("read VmRSS")?;
