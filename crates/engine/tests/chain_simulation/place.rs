@@ -1,15 +1,17 @@
 //! One chain in memory with a market on it, whose clock is the simulation's and whose blocks are made by transactions.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use chain::embedded::{CHAIN_ID, EmbeddedChain, Genesis};
+use chain::embedded::{CHAIN_ID, EmbeddedChain, Genesis, TestControl};
 use chain::market::{Deployed, Market, MarketTerms, deploy, hand_out};
 use chain::sender::{Call, IntentKey, Journal, JournalError, Sender, SenderSettings};
 use chain::{Address, Bytes, DynProvider, U256};
 use custody::EvmSigner;
 use domain::{Millis, Probe};
+use waag_network::Heartbeat;
 
 use crate::chance::{Dice, SeededEntropy};
 use crate::gate::Gate;
@@ -48,6 +50,18 @@ impl Journal for MemoryJournal {
     }
 }
 
+/// While empty blocks are wanted, one is made when at least so much time has passed, in milliseconds.
+const BEAT: i64 = 5_000;
+
+/// While this lives, somebody wants blocks to be made though nothing happens.
+struct Wanted(Arc<AtomicUsize>);
+
+impl Drop for Wanted {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, SeqCst);
+    }
+}
+
 /// Where everybody meets.
 pub(crate) struct Place {
     pub(crate) chain: EmbeddedChain,
@@ -60,6 +74,9 @@ pub(crate) struct Place {
     consumer: EvmSigner,
     journal: Arc<MemoryJournal>,
     owner: Sender,
+    wanted: Arc<AtomicUsize>,
+    empty_blocks: u64,
+    beat_at: i64,
     /// Somebody who is no party to anything.
     stranger: Sender,
 }
@@ -105,8 +122,21 @@ impl Place {
         let consumers =
             Market::open(chain::remote::connect(&gate.url).unwrap(), deployed.market).await.unwrap();
         let stranger = sender(chain.provider(), &stranger, kept());
-        let place =
-            Self { chain, deployed, market, gate, consumers, consumer, journal: kept(), owner, stranger };
+        let (journal, wanted, empty_blocks, beat_at) = (kept(), Arc::default(), 0, 0);
+        let place = Self {
+            chain,
+            deployed,
+            market,
+            gate,
+            consumers,
+            consumer,
+            journal,
+            owner,
+            wanted,
+            empty_blocks,
+            beat_at,
+            stranger,
+        };
         place.fund(place.consumer.address(), FUND).await;
         place.fund(place.stranger.address(), 0).await;
         let paying = sender(place.chain.provider(), &place.consumer, kept());
@@ -139,7 +169,26 @@ impl Place {
         self.stranger.send(&IntentKey(key), call).await.is_ok()
     }
 
+    /// What a control plane asks for blocks with.
+    pub(crate) fn heartbeat(&self) -> Box<dyn Fn() -> Heartbeat + Send + Sync> {
+        let wanted = Arc::clone(&self.wanted);
+        Box::new(move || {
+            wanted.fetch_add(1, SeqCst);
+            Box::new(Wanted(Arc::clone(&wanted)))
+        })
+    }
+
+    /// Makes an empty block where one is wanted and time has passed, as the chain's own thread does by real time.
+    pub(crate) fn beat(&mut self, now: i64) {
+        if self.wanted.load(SeqCst) > 0 && now >= self.beat_at {
+            TestControl::of(&self.chain).mine(1).unwrap();
+            self.empty_blocks += 1;
+            self.beat_at = now + BEAT;
+        }
+    }
+
+    /// How many blocks there are in which something happened.
     pub(crate) async fn head(&self) -> u64 {
-        self.market.head().await.unwrap().number
+        self.market.head().await.unwrap().number - self.empty_blocks
     }
 }

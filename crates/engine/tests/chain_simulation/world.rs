@@ -178,8 +178,7 @@ impl World {
             sender: Arc::new(self.place.sender(self.trap.clone())),
             clock: self.time.clone(),
             simulated: true,
-            // Time is the simulation's, so no empty block is needed for it to pass.
-            heartbeat: Box::new(|| Box::new(())),
+            heartbeat: self.place.heartbeat(),
         }));
         let line = Arc::new(Line {
             network,
@@ -217,8 +216,7 @@ impl World {
         let (due, seen) = (vec![None; steps.len()], vec![None; steps.len()]);
         engine.adopt().await.map_err(|e| format!("the control plane could not start: {e:?}"))?;
         self.up = Some(Up { engine, steps, due, seen });
-        let starts = self.starts;
-        self.note(format_args!("start {starts}"));
+        self.note(format!("start {}", self.starts));
         Ok(())
     }
 
@@ -312,6 +310,9 @@ impl World {
             self.start().await?;
         }
         self.mend().await;
+        if !self.stalled {
+            self.place.beat(self.time.real());
+        }
         self.events().await?;
         self.agents().await?;
         self.come_to_rest().await
