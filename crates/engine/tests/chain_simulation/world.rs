@@ -35,7 +35,7 @@ const AFTER_ERROR: i64 = 500;
 /// Time goes on by at most this much at once.
 const STRIDE: i64 = 600_000;
 /// After its deadline a job is settled within this: an acceptance, a commitment, a verdict, and what troubles may take.
-const PATIENCE: i64 = 180_000 + 2 * (WINDOW as i64) * 1_000 + 240_000;
+const PATIENCE: i64 = 60_000 + 2 * (WINDOW as i64) * 1_000 + 240_000;
 
 /// The control plane while it runs.
 pub(crate) struct Up {

@@ -11,7 +11,7 @@ use crate::seconds;
 /// The version of the bytes of an intent.
 const VERSION: u8 = 1;
 /// A provider has this long to accept; it looks at the chain far more often.
-pub(crate) const ACCEPT_WITHIN: Millis = Millis(180_000);
+pub(crate) const ACCEPT_WITHIN: Millis = Millis(60_000);
 /// The contract's own bounds (`contracts/src/Leases.sol`).
 const SPAN_MAX: u64 = 365 * 24 * 3600;
 

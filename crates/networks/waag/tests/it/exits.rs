@@ -58,7 +58,7 @@ async fn never_accepted() {
         let before = accounts(&scene).await;
         let label = scene.opened(1).await;
         assert_eq!(moved(&scene, before).await, (price(SPAN_S), 0));
-        leaves(&scene, &label, by, 180, State::Cancelled).await;
+        leaves(&scene, &label, by, 60, State::Cancelled).await;
         assert_eq!(moved(&scene, before).await, (0, 0));
     }
 }

@@ -68,7 +68,7 @@ async fn open_too_long_is_taken_back_by_looking_at_it() {
     let mut scene = Scene::new().await;
     let before = scene.balance_of(&scene.consumer).await;
     let label = scene.opened(1).await;
-    scene.pass(180);
+    scene.pass(60);
     assert_eq!(scene.observe(&label).await, Observation::Queued, "the last second belongs to the provider");
     scene.pass(1);
     let observation = Observation::Ended { at: scene.now(), billed: Usd::ZERO };
