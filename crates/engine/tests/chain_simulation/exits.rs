@@ -51,8 +51,8 @@ fn outcome(report: &Report) -> &str {
 #[test]
 fn a_provider_that_never_accepts_is_paid_nothing() {
     let (report, exit) = play(quiet(Quirk::None, &[(0, Event::KillMill(0, true, None))]));
-    // What never ran is no attempt, so its deadline ends the job.
-    assert_eq!((outcome(&report), exit), ("deadline_passed", (None, Usd::ZERO)));
+    // What never ran is no attempt, but nobody buys from one that is not there for ever.
+    assert_eq!((outcome(&report), exit), ("attempts_spent", (None, Usd::ZERO)));
 }
 
 #[test]
