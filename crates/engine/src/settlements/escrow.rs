@@ -103,7 +103,7 @@ impl Settlements {
         let told = store.claim_get(lease.id, commitment.leaf_count).await?;
         let newest = store.claim_newest(lease.id).await?.map_or(0, |claim| claim.leaf_count);
         Ok(told.and_then(|claim| commitment_of(&claim)) == Some(commitment)
-            && commitment.leaf_count + LEAVES_BEHIND_MAX >= newest)
+            && commitment.leaf_count >= newest.saturating_sub(LEAVES_BEHIND_MAX))
     }
 
     /// Posts exactly what the escrow paid: that money is gone.
