@@ -16,6 +16,7 @@ pub(crate) const CASES: &[Case] = &[
     ("output_exit_code_and_environment_are_the_jobs_own", output_exit_code_and_environment_are_the_jobs_own),
     ("a_signal_is_told_from_a_code", a_signal_is_told_from_a_code),
     ("the_user_has_no_rights", the_user_has_no_rights),
+    ("a_device_is_reached_only_where_it_is_given", a_device_is_reached_only_where_it_is_given),
     ("nothing_is_left_when_the_workload_ends", nothing_is_left_when_the_workload_ends),
     ("nothing_is_left_when_it_is_killed", nothing_is_left_when_it_is_killed),
     ("nothing_is_left_when_it_is_dropped", nothing_is_left_when_it_is_dropped),
@@ -41,6 +42,18 @@ fn output_exit_code_and_environment_are_the_jobs_own(f: &Fixture) {
     assert!(!outcome.out.contains("CARGO") && !outcome.out.contains("USER="), "{}", outcome.out);
     // Nobody could read it beside the job.
     assert_eq!(processes_with("line 'two'"), []);
+}
+
+/// A terminal that is not there stands for a device that every machine has.
+fn a_device_is_reached_only_where_it_is_given(f: &Fixture) {
+    let reached = |devices: &[&str]| {
+        let mut spec = f.spec(": < /dev/tty");
+        spec.devices = devices.iter().map(|name| (*name).to_owned()).collect();
+        let said = f.run_spec(&spec).err;
+        !(said.contains("denied") || said.contains("No such file"))
+    };
+    assert!(!reached(&[]), "a workload that was given none reached it");
+    assert!(reached(&["tty"]), "a workload that was given it did not");
 }
 
 fn a_signal_is_told_from_a_code(f: &Fixture) {

@@ -66,9 +66,9 @@ fn lease_states(world: &World) -> Value {
     world.json(&["market"])["lease_states"].clone()
 }
 
-fn run_provider(world: &World) -> Child {
+fn run_provider(world: &World, more: &[&str]) -> Child {
     let folder = world.data().join("providers/1");
-    world.spawn(&["provider", "run", "--folder", folder.to_str().unwrap()])
+    world.spawn(&[&["provider", "run", "--folder", folder.to_str().unwrap()], more].concat())
 }
 
 #[test]
@@ -76,7 +76,7 @@ fn provider_that_is_killed_and_comes_back_adopts_its_agent_and_is_paid() {
     let (mut world, id) = at_work();
     let agents = world.agents();
     world.daemons().into_iter().for_each(|pid| signal(pid, Signal::KILL));
-    let mut again = run_provider(&world);
+    let mut again = run_provider(&world, &[]);
     let settled = world.settled(&id);
     assert_eq!(settled["outcome"], "completed", "{settled:#}");
     assert_eq!(settled["executions"].as_array().unwrap().len(), 1, "{settled:#}");
@@ -115,6 +115,30 @@ fn provider_whose_agent_dies_ends_the_lease_and_is_paid_for_what_is_stored() {
     world.json(&["cancel", &id]);
     let settled = world.settled(&id);
     assert_ne!(settled["settlement"]["paid_usd"], "0.00", "{settled:#}");
+    world.assert_clean();
+}
+
+/// The workload looks at its own states after they were saved.
+#[test]
+fn provider_that_fabricates_changes_the_state_after_its_segment_and_no_other() {
+    let mut world = World::with_providers(1);
+    world.up().expect("the control plane comes up");
+    world.offered("waag");
+    world.daemons().into_iter().for_each(|pid| signal(pid, Signal::KILL));
+    let mut cheat = run_provider(&world, &["--fault", "fabricate=1"]);
+    let job = "name: states\nresources: { infra: waag }\nrun: |\n  for n in 1 2 3; do\n    \
+               printf state-$n > $WAAG_CHECKPOINT_DIR/new; mv $WAAG_CHECKPOINT_DIR/new $WAAG_CHECKPOINT_DIR/$n\n    \
+               sleep 1; cat $WAAG_CHECKPOINT_DIR/$n; echo\n  done\nwaag:\n  budget: { max_total_usd: 1.00 }\n  \
+               deadline: 5m\n  checkpoint: { path: /checkpoint }\n  verify: { segments: 3, sample: 1 }\n";
+    let file = world.file("states.yaml", job);
+    let id = world.json(&["run", file.to_str().unwrap(), "--detach"])["id"].as_str().unwrap().to_owned();
+    assert_eq!(world.settled(&id)["outcome"], "completed");
+    let log = String::from_utf8(world.waag(&["logs", &id]).stdout).unwrap();
+    let seen: Vec<&str> = log.lines().collect();
+    assert_eq!((seen.first(), seen.last()), (Some(&"state-1"), Some(&"state-3")), "{log}");
+    assert!(seen.len() == 3 && seen[1] != "state-2", "{log}");
+    signal(cheat.id(), Signal::TERM);
+    cheat.wait().unwrap();
     world.assert_clean();
 }
 

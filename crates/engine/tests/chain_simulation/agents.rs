@@ -12,7 +12,8 @@ use futures::stream;
 use market::Boot;
 use waag_engine::{AgentRefusal, Engine};
 use wire::agent::{
-    BootDoc, Commitment, Finish, FinishResult, Heartbeat, Hello, Orders, PROTOCOL, SandboxKind, bytes_of,
+    BootDoc, Commitment, Credential, Finish, FinishResult, Heartbeat, Hello, Orders, PROTOCOL, SandboxKind,
+    bytes_of, hex_of,
 };
 
 use crate::chance::{Dice, SeededEntropy};
@@ -124,7 +125,10 @@ impl Agent {
         self.next = now + 1_000;
         let done = match self.phase {
             Phase::Hello if self.quirk == Quirk::NeverConnects => return Ok(self.silent("never connects")),
-            Phase::Hello => self.hello(engine).await,
+            Phase::Hello => {
+                self.impostor(engine).await?;
+                self.hello(engine).await
+            }
             Phase::Begin => self.announce(engine, Leaf::state(u64::from(self.segment), [0; 32])).await,
             Phase::Work => return self.work(engine, now).await,
             Phase::Promise => {
@@ -165,6 +169,32 @@ impl Agent {
     fn silent(&mut self, why: &'static str) -> Did {
         (self.phase, self.next) = (Phase::Over, i64::MAX);
         Did::Silent(why)
+    }
+
+    /// Somebody with another key, and a delegation by another than the lease's provider, tries to be first.
+    async fn impostor(&self, engine: &Engine) -> Result<(), String> {
+        let Credential::Delegated { lease, domain, .. } = &self.boot.credential else { return Ok(()) };
+        let (key, signed) = ([7; 32], hex_of(&[8; 65]));
+        let credential = Credential::Delegated {
+            lease: lease.clone(),
+            domain: domain.clone(),
+            agent_key: hex::encode(key),
+            delegation: signed,
+        };
+        let boot = BootDoc { credential, ..self.boot.clone() };
+        let other = Delegate::of(&boot, &self.folder).unwrap().unwrap();
+        let token = Secret::new("impostor".to_owned());
+        let introduction = other.introduction(&boot, &self.instance, &token).unwrap();
+        let hello = Hello {
+            protocol: PROTOCOL,
+            instance_key: self.instance.clone(),
+            sandbox: SandboxKind::Namespaces,
+            introduction: Some(introduction),
+        };
+        match engine.agent_hello(token.expose(), &hello).await {
+            Ok(_) => Err("an agent that its provider never introduced was welcomed".to_owned()),
+            Err(_) => Ok(()),
+        }
     }
 
     async fn hello(&mut self, engine: &Engine) -> Result<(), AgentRefusal> {
