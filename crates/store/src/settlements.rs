@@ -77,22 +77,6 @@ impl Store {
         row.as_ref().map(settlement_of).transpose()
     }
 
-    /// The settlements of every lease on a network, oldest first.
-    ///
-    /// # Errors
-    /// The database could not be read.
-    pub async fn settlement_list_of(&self, network: &str) -> Result<Vec<SettlementRow>, Error> {
-        let rows = sqlx::query(
-            "SELECT s.lease, s.job, s.paid, s.fees, s.refunded, s.disputed, s.gas, s.txs, s.at FROM settlement s \
-             JOIN lease l ON l.id = s.lease WHERE l.network = $1 ORDER BY s.at, s.lease",
-        )
-        .bind(network)
-        .fetch_all(&self.read)
-        .await
-        .doing("list settlements")?;
-        rows.iter().map(settlement_of).collect()
-    }
-
     /// How many leases of the job are not settled.
     ///
     /// # Errors

@@ -17,7 +17,13 @@ use super::events::{Happened, MarketEvent};
 use super::moment;
 use super::nouns::{Account, Lease, Offer, Unbonding};
 use super::order::{Digests, OfferId};
+use crate::follow::{FollowSettings, Follower};
 
+/// What one page of a follower spans.
+const BLOCKS_PER_PAGE: u64 = 5_000;
+const EVENTS_PER_PAGE: usize = 2_000;
+/// The deepest reorganization that a follower undoes by itself.
+const REORG_DEPTH: usize = 64;
 /// Views that are asked for at the same time.
 const READS_AT_ONCE: usize = 16;
 
@@ -173,6 +179,20 @@ impl Market {
     /// What transactions may ask of its token.
     pub fn token_calls(&self) -> TokenCalls {
         TokenCalls { token: self.settings.token }
+    }
+
+    /// A follower of its events from a block on, of those with these first topics; of all where there are none.
+    pub fn follower(&self, from_block: u64, confirmations: u64, signatures: &[B256]) -> Follower {
+        let settings = FollowSettings {
+            addresses: vec![self.address],
+            signatures: signatures.to_vec(),
+            from_block,
+            blocks_max: BLOCKS_PER_PAGE,
+            events_max: EVENTS_PER_PAGE,
+            confirmations,
+            reorg_depth: REORG_DEPTH,
+        };
+        Follower::new(self.provider.clone(), settings)
     }
 
     /// The newest block.

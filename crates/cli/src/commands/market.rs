@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Context;
-use chain::follow::{FollowSettings, Follower};
 use chain::market::{
     Account, Happened, Lease, Market, MarketEvent, Offer, OfferId, Order, Spec, charge, usd,
 };
@@ -19,9 +18,6 @@ use crate::show::Out;
 use crate::show::table::{Side, Table};
 use crate::show::text::clean;
 
-/// Blocks and events of one page.
-const BLOCKS_PER_PAGE: u64 = 5_000;
-const EVENTS_PER_PAGE: usize = 2_000;
 /// A chain longer than this many pages is followed by programs made for it.
 const PAGES_MAX: usize = 2_000;
 
@@ -172,16 +168,7 @@ async fn read(market: &Market, limit: usize) -> Done<MarketDoc> {
 
 /// Every offer, party and lease that the events name.
 async fn named(market: &Market) -> Done<Named> {
-    let settings = FollowSettings {
-        addresses: vec![market.address()],
-        signatures: Vec::new(),
-        from_block: 0,
-        blocks_max: BLOCKS_PER_PAGE,
-        events_max: EVENTS_PER_PAGE,
-        confirmations: 0,
-        reorg_depth: 1,
-    };
-    let follower = Follower::new(market.provider().clone(), settings);
+    let follower = market.follower(0, 0, &[]);
     let (mut named, mut cursor) = (Named::default(), None);
     for _ in 0..PAGES_MAX {
         let page = follower.page(cursor.as_ref()).await.context("read the market's events")?;

@@ -23,7 +23,7 @@ const RETRY_WAIT: Millis = Millis(50);
 /// Our own market.
 pub(crate) const NETWORK: &str = "waag";
 
-/// The simulated networks by name, for what only a demo may do to them.
+/// The simulated networks by name, for what only a demo may see of them.
 pub(crate) type SimNetworks = BTreeMap<NetworkName, Arc<SimNetwork>>;
 
 /// What the engine buys on.

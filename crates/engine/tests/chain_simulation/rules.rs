@@ -12,7 +12,6 @@ use crate::mills::Mill;
 use crate::place::{FUND, PROVIDER_FUND, Place};
 use crate::stand::lock;
 use crate::truth::{Known, Truth};
-use crate::world::NETWORK;
 
 /// A rule that was broken.
 pub(crate) type Violation = String;
@@ -126,12 +125,20 @@ impl Scene<'_> {
                 return Err(format!("a provider earned {earned} and has {has}"));
             }
         }
-        let posted: Usd =
-            self.store.settlement_list_of(NETWORK).await.unwrap().iter().map(|row| row.paid).sum();
+        let posted = self.posted().await;
         if posted > usd(paid) {
             return Err(format!("{posted} is posted in all, but the chain paid {}", usd(paid)));
         }
         Ok(())
+    }
+
+    /// What the ledger posted in all: this world has no other network.
+    async fn posted(&self) -> Usd {
+        let mut posted = Usd::ZERO;
+        for job in self.store.job_list(1_000).await.unwrap() {
+            posted += self.store.settlement_list(job.id).await.unwrap().iter().map(|row| row.paid).sum();
+        }
+        posted
     }
 
     /// Where a provider is well and at rest, no agent outlives its lease.
@@ -156,8 +163,7 @@ impl Scene<'_> {
                 return Err(format!("{} is left, though every job is settled", known.label));
             }
         }
-        let rows = self.store.settlement_list_of(NETWORK).await.unwrap();
-        let posted: Usd = rows.iter().map(|row| row.paid).sum();
+        let posted = self.posted().await;
         if posted != usd(self.truth.paid()) {
             return Err(format!("{posted} is posted in all, the chain paid {}", usd(self.truth.paid())));
         }

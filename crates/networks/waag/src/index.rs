@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use chain::follow::{Cursor, FollowError, FollowSettings, Follower};
+use chain::follow::{Cursor, FollowError, Follower};
 use chain::market::{Contact, Happened, Market, MarketEvent, OfferId, Settings, Spec};
 use chain::{Address, B256};
 use domain::{Label, LeaseId, Timestamp};
@@ -11,9 +11,6 @@ use domain::{Label, LeaseId, Timestamp};
 use crate::error::{Cause, of_follow, of_read};
 use crate::lease::Lease;
 
-const BLOCKS_PER_PAGE: u64 = 5_000;
-const EVENTS_PER_PAGE: usize = 2_000;
-const REORG_DEPTH: usize = 64;
 /// Pages of one call; whoever asks again goes on there.
 const PAGES_MAX: usize = 10_000;
 /// The chain may change while a page is read; so often it is read again at once.
@@ -41,19 +38,6 @@ pub(crate) struct Index {
     open: usize,
     /// The time up to which all of this is so: that of the last block that was read.
     pub(crate) now: Timestamp,
-}
-
-pub(crate) fn follower(market: &Market, from_block: u64, confirmations: u64) -> Follower {
-    let settings = FollowSettings {
-        addresses: vec![market.address()],
-        signatures: Vec::new(),
-        from_block,
-        blocks_max: BLOCKS_PER_PAGE,
-        events_max: EVENTS_PER_PAGE,
-        confirmations,
-        reorg_depth: REORG_DEPTH,
-    };
-    Follower::new(market.provider().clone(), settings)
 }
 
 impl Index {

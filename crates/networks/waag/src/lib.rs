@@ -12,7 +12,7 @@ use std::any::Any;
 use std::sync::Arc;
 
 use chain::follow::Follower;
-use chain::market::{Market, charge, moment, usd};
+use chain::market::{Market, charge, usd};
 use chain::sender::{Call, IntentKey, Mined, SendError, Sender};
 use domain::{Clock, Label, NetworkName, Timestamp, Usd};
 use market::{Error, Operation};
@@ -77,7 +77,7 @@ impl WaagNetwork {
     /// Nothing is asked of the chain yet.
     pub fn new(parts: Parts) -> Self {
         let Parts { name, market, from_block, confirmations, sender, clock, simulated, heartbeat } = parts;
-        let follower = index::follower(&market, from_block, confirmations);
+        let follower = market.follower(from_block, confirmations, &[]);
         Self { name, market, follower, sender, clock, simulated, heartbeat, seen: Mutex::default() }
     }
 
@@ -162,8 +162,4 @@ impl Found {
 
 fn seconds(at: Timestamp) -> u64 {
     u64::try_from(at.0).unwrap_or_default() / 1000
-}
-
-fn at(seconds: u64) -> Timestamp {
-    moment(seconds)
 }

@@ -1,7 +1,7 @@
 //! Buying, watching and ending leases.
 
 use async_trait::async_trait;
-use chain::market::{Offer as OnChain, OfferId, Refusal, State, signer_of, usd};
+use chain::market::{Offer as OnChain, OfferId, Refusal, State, moment, signer_of, usd};
 use domain::{
     Assurance, Billing, Firmness, Label, Millis, NetworkName, Offer, OfferRef, ProviderName, Quote,
     Timestamp, Usd, UsdPerHour,
@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 use crate::error::{lost_race, of_read, of_send};
 use crate::index::{Index, Posted};
 use crate::order::Purchase;
-use crate::{Found, WaagNetwork, at, seconds};
+use crate::{Found, WaagNetwork, seconds};
 
 /// The other side may move a lease between our look and our act; then we look again, this often.
 const LOOKS_MAX: u32 = 4;
@@ -186,7 +186,7 @@ impl WaagNetwork {
 
     /// An offer in the words of every network; `None` when it can no longer be taken.
     fn offer(&self, posted: &Posted, found: OnChain, now: Timestamp) -> Option<Offer> {
-        let until = at(found.terms.available_until);
+        let until = moment(found.terms.available_until);
         if found.withdrawn || until <= now || found.terms.available_from > seconds(now) {
             return None;
         }

@@ -28,7 +28,7 @@ use std::sync::Arc;
 
 use chain::Address;
 use chain::embedded::CHAIN_ID;
-use chain::follow::{FollowSettings, Follower};
+use chain::follow::Follower;
 use chain::journal::FileJournal;
 use chain::market::{Market, MarketEvent, Spec, charge, micros};
 use chain::sender::{Sender, SenderSettings};
@@ -50,9 +50,6 @@ const GAS_CEILING: u64 = 1_000_000;
 const SEND_WAIT: Millis = Millis(20_000);
 const SEND_POLL: Millis = Millis(50);
 const REPLACE_AFTER: Millis = Millis(10_000);
-const BLOCKS_PER_PAGE: u64 = 2_000;
-const EVENTS_PER_PAGE: usize = 500;
-const REORG_DEPTH: usize = 64;
 /// A daemon that is to die has to see the moment.
 const FAULT_POLL: Millis = Millis(50);
 /// The wait after an error doubles from the poll up to this.
@@ -230,16 +227,7 @@ impl Provider {
         };
         let journal = Arc::new(FileJournal::open(&folder.journal())?);
         let sender = Sender::new(market.provider().clone(), Arc::new(signer.clone()), journal, settings);
-        let follow = FollowSettings {
-            addresses: vec![market.address()],
-            signatures: MarketEvent::NAMING.to_vec(),
-            from_block: config.from_block,
-            blocks_max: BLOCKS_PER_PAGE,
-            events_max: EVENTS_PER_PAGE,
-            confirmations: config.confirmations,
-            reorg_depth: REORG_DEPTH,
-        };
-        let follower = Follower::new(market.provider().clone(), follow);
+        let follower = market.follower(config.from_block, config.confirmations, &MarketEvent::NAMING);
         let saved_block = state.cursor.as_ref().map_or(0, |cursor| cursor.number);
         Ok(Self {
             folder,
