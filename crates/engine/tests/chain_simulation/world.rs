@@ -8,11 +8,11 @@ use std::fmt::Display;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
-use domain::{Clock, JobId, JobState, Label, Millis, Timestamp, Usd};
+use domain::{Clock, JobId, JobState, Label, Millis, Usd};
 use market::Registry;
 use store::Store;
 use tempfile::TempDir;
-use waag_engine::{Config, Engine, Parts, Planted, Reconciler};
+use waag_engine::{Config, Parts, Planted};
 use waag_network::{Parts as NetworkParts, WaagNetwork};
 
 use crate::agents::Agent;
@@ -21,7 +21,7 @@ use crate::line::{Line, Trap, Wire};
 use crate::mills::Mill;
 use crate::place::{FUND, Place, WINDOW};
 use crate::rules::{Scene, Violation};
-use crate::stand::{SimTime, died, keys};
+use crate::stand::{SimTime, Up, died, keys};
 use crate::story::{DEADLINE, Event, Story, config};
 use crate::truth::Truth;
 
@@ -36,27 +36,6 @@ const AFTER_ERROR: i64 = 500;
 const STRIDE: i64 = 600_000;
 /// After its deadline a job is settled within this: an acceptance, a commitment, a verdict, and what troubles may take.
 const PATIENCE: i64 = 60_000 + 2 * (WINDOW as i64) * 1_000 + 240_000;
-
-/// The control plane while it runs.
-pub(crate) struct Up {
-    pub(crate) engine: Engine,
-    steps: Vec<Box<dyn Reconciler>>,
-    due: Vec<Option<Timestamp>>,
-    /// How many changes there had been when the step was last ticked; none before its first tick.
-    seen: Vec<Option<u64>>,
-}
-
-impl Up {
-    fn changes(&self) -> u64 {
-        *self.engine.changes().borrow()
-    }
-
-    fn to_tick(&self, now: Timestamp) -> Vec<usize> {
-        let due =
-            |n: &usize| self.due[*n].is_some_and(|due| due <= now) || self.seen[*n] != Some(self.changes());
-        (0..self.steps.len()).filter(due).collect()
-    }
-}
 
 /// What became of a submission.
 #[derive(Debug, Clone, Default)]
@@ -207,15 +186,7 @@ impl World {
         if self.starts > 1 {
             self.store = self.store.take_over(&format!("start-{}", self.starts)).await.unwrap();
         }
-        let parts = self.parts();
-        let engine = match self.bug {
-            Some(bug) => Engine::planted(parts, bug),
-            None => Engine::new(parts),
-        };
-        let steps = engine.reconcilers();
-        let (due, seen) = (vec![None; steps.len()], vec![None; steps.len()]);
-        engine.adopt().await.map_err(|e| format!("the control plane could not start: {e:?}"))?;
-        self.up = Some(Up { engine, steps, due, seen });
+        self.up = Some(Up::start(self.parts(), self.bug).await?);
         self.note(format!("start {}", self.starts));
         Ok(())
     }

@@ -1,10 +1,11 @@
-//! What every simulated control plane stands on: a clock that moves only when told, and keys.
+//! What every simulated control plane stands on: a clock that moves only when told, keys, and its steps while it runs.
 
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use custody::{DataKey, Keystore, wrap};
 use domain::{Clock, Timestamp};
+use waag_engine::{Engine, Parts, Planted, Reconciler};
 use wire::agent::WRAP_INFO;
 
 use crate::chance::{Dice, SeededEntropy};
@@ -47,6 +48,40 @@ impl SimTime {
 impl Clock for SimTime {
     fn now(&self) -> Timestamp {
         Timestamp(self.real() + self.offset.load(SeqCst))
+    }
+}
+
+/// The control plane while it runs.
+pub(crate) struct Up {
+    pub(crate) engine: Engine,
+    pub(crate) steps: Vec<Box<dyn Reconciler>>,
+    pub(crate) due: Vec<Option<Timestamp>>,
+    /// How many changes there had been when the step was last ticked; none before its first tick.
+    pub(crate) seen: Vec<Option<u64>>,
+}
+
+impl Up {
+    /// Starts one of these parts, with a bug planted or without.
+    pub(crate) async fn start(parts: Parts, bug: Option<Planted>) -> Result<Self, String> {
+        let engine = match bug {
+            Some(bug) => Engine::planted(parts, bug),
+            None => Engine::new(parts),
+        };
+        let steps = engine.reconcilers();
+        let (due, seen) = (vec![None; steps.len()], vec![None; steps.len()]);
+        engine.adopt().await.map_err(|e| format!("the control plane could not start: {e:?}"))?;
+        Ok(Self { engine, steps, due, seen })
+    }
+
+    pub(crate) fn changes(&self) -> u64 {
+        *self.engine.changes().borrow()
+    }
+
+    /// The steps that are due, or that something changed for.
+    pub(crate) fn to_tick(&self, now: Timestamp) -> Vec<usize> {
+        let due =
+            |n: &usize| self.due[*n].is_some_and(|due| due <= now) || self.seen[*n] != Some(self.changes());
+        (0..self.steps.len()).filter(due).collect()
     }
 }
 

@@ -9,16 +9,17 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::Ordering::SeqCst;
 use std::sync::{Arc, Mutex};
 
-use domain::{Clock, ExecutionId, JobId, JobState, Label, Millis, Probe, Timestamp, Usd};
+use domain::{Clock, ExecutionId, JobId, JobState, Label, Millis, Probe, Usd};
 use market::sim::{SimConfig, SimNetwork};
 use market::{MemoryMachine, Network, Registry};
 use store::Store;
-use waag_engine::{Config, Engine, Parts, Planted, Reconciler};
+use waag_engine::{Config, Engine, Parts, Planted};
 
 use crate::agents::Agent;
 use crate::chance::{Dice, SeededEntropy};
 use crate::parts::{Build, Line, SimTime, Site, Trap, Wire, died, keys, lock};
 use crate::rules::{Scene, Seen, Violation};
+use crate::stand::Up;
 use crate::story::{DEADLINE, Event, Story};
 
 /// More rounds of ticks at one moment mean that the reconcilers never come to rest.
@@ -41,30 +42,6 @@ pub(crate) enum TickHarm {
     Twice,
     /// The same step ticks at the same time elsewhere, on the same rows.
     Beside,
-}
-
-/// The control plane while it runs.
-pub(crate) struct Up {
-    pub(crate) engine: Engine,
-    /// Another engine on the same store, which does nothing unless it is asked to.
-    pub(crate) beside: Engine,
-    steps: Vec<Box<dyn Reconciler>>,
-    due: Vec<Option<Timestamp>>,
-    /// How many changes there had been when the step was last ticked; none before its first tick.
-    seen: Vec<Option<u64>>,
-}
-
-impl Up {
-    fn changes(&self) -> u64 {
-        *self.engine.changes().borrow()
-    }
-
-    /// The steps that are due, or that something changed for.
-    fn to_tick(&self, now: Timestamp) -> Vec<usize> {
-        let due =
-            |n: &usize| self.due[*n].is_some_and(|due| due <= now) || self.seen[*n] != Some(self.changes());
-        (0..self.steps.len()).filter(due).collect()
-    }
 }
 
 /// What became of a submission.
@@ -102,6 +79,8 @@ pub(crate) struct World {
     pub(crate) trap: Arc<Trap>,
     pub(crate) store: Store,
     pub(crate) up: Option<Up>,
+    /// Another engine on the same store, which does nothing unless it is asked to.
+    pub(crate) beside: Option<Engine>,
     pub(crate) lives: Vec<Life>,
     pub(crate) talk: bool,
     bug: Option<Planted>,
@@ -152,6 +131,7 @@ impl World {
             trap: Arc::default(),
             store,
             up: None,
+            beside: None,
             lives: vec![Life::default(); story.jobs.len()],
             talk: false,
             bug,
@@ -223,16 +203,8 @@ impl World {
         if self.starts > 1 {
             self.store = self.store.take_over(&format!("start-{}", self.starts)).await.unwrap();
         }
-        let parts = self.parts(self.trap.clone());
-        let engine = match self.bug {
-            Some(bug) => Engine::planted(parts, bug),
-            None => Engine::new(parts),
-        };
-        let beside = Engine::new(self.parts(Arc::new(domain::NoProbe)));
-        let steps = engine.reconcilers();
-        let (due, seen) = (vec![None; steps.len()], vec![None; steps.len()]);
-        engine.adopt().await.map_err(|e| format!("the control plane could not start: {e:?}"))?;
-        self.up = Some(Up { engine, beside, steps, due, seen });
+        self.beside = Some(Engine::new(self.parts(Arc::new(domain::NoProbe))));
+        self.up = Some(Up::start(self.parts(self.trap.clone()), self.bug).await?);
         let starts = self.starts;
         self.note(format_args!("start {starts}"));
         Ok(())
@@ -241,6 +213,7 @@ impl World {
     /// The control plane is dead, as a killed process is.
     pub(crate) fn crash(&mut self, why: impl Display) {
         lock(&self.wire.cancel).take();
+        self.beside = None;
         if self.up.take().is_some() {
             self.note(format_args!("the control plane dies: {why}"));
             self.count("restart");
@@ -298,7 +271,7 @@ impl World {
         let answer = match self.harm_tick {
             Some((at, TickHarm::Twice)) if at == self.ticks => this.tick(now).await.and(this.tick(now).await),
             Some((at, TickHarm::Beside)) if at == self.ticks => {
-                let other = up.beside.reconcilers();
+                let other = self.beside.as_ref().unwrap().reconcilers();
                 let (this, other) = futures::join!(this.tick(now), other[n].tick(now));
                 other.and(this)
             }

@@ -23,7 +23,7 @@ impl World {
                 Event::Submit(n) => self.submit(n).await?,
                 Event::Cancel(n) => self.cancel(n).await?,
                 Event::CancelDuringCall(n) => {
-                    let who = self.up.as_ref().map(|up| up.beside.clone());
+                    let who = self.beside.clone();
                     *lock(&self.wire.cancel) = self.lives[n].job.zip(who);
                 }
                 Event::Outage(n, span) => {
