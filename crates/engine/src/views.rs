@@ -99,6 +99,10 @@ impl Engine {
             ExecutionState::Failed(reason) => Some(reason.code()),
             _ => None,
         };
+        let settled = match lease {
+            Some(lease) => self.context.store.settlement_get(lease.id).await?,
+            None => None,
+        };
         let known = |lease: &LeaseRow| lease.provider.clone();
         Ok(ExecutionDoc {
             id: row.id,
@@ -117,6 +121,7 @@ impl Engine {
             sandbox: row.sandbox.clone(),
             started_at: row.connected_at.map(|t| t.to_string()),
             ended_at: row.ended_at.map(|t| t.to_string()),
+            paid_usd: settled.map(|settlement| settlement.paid),
             simulated: offer.simulated,
         })
     }

@@ -198,6 +198,9 @@ pub struct ExecutionDoc {
     pub started_at: Option<String>,
     /// RFC 3339.
     pub ended_at: Option<String>,
+    /// Paid for its lease, fees included; null until that is settled.
+    #[schema(value_type = Option<String>)]
+    pub paid_usd: Option<Usd>,
     /// Whether network and price are simulated.
     pub simulated: bool,
 }

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use domain::Clock;
+use domain::{Clock, Usd};
 use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::signal::unix::{SignalKind, signal};
@@ -278,6 +278,7 @@ struct ExecutionLine<'a> {
     reason: Option<&'a str>,
     from_segment: u32,
     to_segment: u32,
+    paid_usd: Option<Usd>,
     simulated: bool,
 }
 
@@ -294,6 +295,7 @@ fn document(ranked: &OffersDoc, ending: &Ending, data: &Path, elapsed: Duration)
             reason: x.reason.as_deref(),
             from_segment: x.from_segment,
             to_segment: x.to_segment,
+            paid_usd: x.paid_usd,
             simulated: x.simulated,
         })
         .collect();

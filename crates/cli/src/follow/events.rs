@@ -42,6 +42,9 @@ fn of_execution(known: Option<&ExecutionDoc>, now: &ExecutionDoc, job: &JobDoc) 
     if known.is_none_or(|x| x.lease_state != now.lease_state) {
         match now.lease_state.as_str() {
             "bidding" => lines.push("lease     funded request sent, bids come in".to_owned()),
+            "queued" if now.provider.is_some() => {
+                lines.push("lease     paid, waits for the provider to accept".to_owned());
+            }
             "queued" => lines.push("lease     paid, in line for a provider".to_owned()),
             "live" => lines.push(format!("lease     live: {place} at ${}/h", now.price_usd_hour)),
             _ => {}

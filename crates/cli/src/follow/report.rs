@@ -36,6 +36,7 @@ fn executions(job: &JobDoc) -> String {
         ("state", Side::Left),
         ("segments", Side::Left),
         ("lease", Side::Left),
+        ("paid $", Side::Right),
         ("simulated", Side::Left),
     ]);
     for x in &job.executions {
@@ -52,6 +53,7 @@ fn executions(job: &JobDoc) -> String {
             state,
             format!("{}..{}", x.from_segment, x.to_segment),
             x.lease_state.clone(),
+            x.paid_usd.map_or_else(|| "-".to_owned(), |paid| paid.to_string()),
             if x.simulated { "simulated" } else { "" }.to_owned(),
         ]);
     }

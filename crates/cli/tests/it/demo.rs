@@ -46,6 +46,9 @@ fn demo_prints_one_document_that_tells_the_whole_story() {
         (money("paid_usd") + money("refunded_usd") - 2.0).abs() < 1e-9,
         "what was held is paid or refunded"
     );
+    let each = |execution: &Value| execution["paid_usd"].as_str().unwrap().parse::<f64>().unwrap();
+    assert!(each(&executions[0]) > 0.0, "the work of the provider that died is paid to the second");
+    assert!((executions.iter().map(each).sum::<f64>() - money("paid_usd")).abs() < 1e-9);
     assert!(demo["settlement"]["cloud_source"].as_str().unwrap().contains("2024"));
     let gas = demo["settlement"]["gas"].as_u64().unwrap();
     assert!((150_000..400_000).contains(&gas), "a whole lease costs its consumer {gas} gas");
