@@ -11,7 +11,7 @@ pub use draw::{Draw, draw_seed};
 pub use leaf::{Leaf, StateHasher, job_hash};
 pub use tree::Tree;
 pub use typed::commitment_digest;
-pub use verdict::{Finding, Verdict};
+pub use verdict::{Word, result, verdict};
 
 use sha3::{Digest, Keccak256};
 

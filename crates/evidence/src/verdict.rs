@@ -1,58 +1,52 @@
 //! What the drawn validators' words come to. No majority ends a dispute: one that differs is enough to open one.
 
-/// What a validator found, by replaying its sample.
+use domain::{Finding, Verdict};
+
+/// What a validator says of its sample.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Finding {
-    /// Every replayed state has the digest that was committed to.
-    Same,
-    /// At least one has another.
-    Differs,
-    /// It did not say in time.
-    Silent,
-    /// The states could not be opened, through the fault of whoever held them.
-    Withheld,
+pub struct Word {
+    /// What it found.
+    pub finding: Finding,
+    /// [`result`] of what it computed itself; of no meaning where it computed nothing.
+    pub result: [u8; 32],
 }
 
-/// What follows for a job's proof.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    /// All who spoke found the same: the provider is paid.
-    Passed,
-    /// All who spoke found a difference: the provider is slashed, the consumer made whole first.
-    Failed,
-    /// They do not agree: refund, and nobody is slashed.
-    Disputed,
-    /// Nobody can say: the holder of the states kept them back, or no validator spoke.
-    Unknown,
+/// What a validator computed, in one word: `keccak256` of the leaves that follow its segments, in the order of the segments.
+pub fn result(leaves: &[[u8; 32]]) -> [u8; 32] {
+    let parts: Vec<&[u8]> = leaves.iter().map(<[u8; 32]>::as_slice).collect();
+    crate::keccak(&parts)
 }
 
-impl Verdict {
-    /// The verdict of these findings. Who is silent has lost its say, and its stake elsewhere.
-    pub fn of(findings: &[Finding]) -> Self {
-        let said = |what: Finding| findings.contains(&what);
-        match (said(Finding::Same), said(Finding::Differs), said(Finding::Withheld)) {
-            (true, false, false) => Self::Passed,
-            (false, true, _) => Self::Failed,
-            (true, true, _) => Self::Disputed,
-            // One that could open the states and one that could not: the states are there.
-            (true, false, true) => Self::Disputed,
-            (false, false, _) => Self::Unknown,
-        }
+/// The verdict of these words. Who is silent has lost its say, and its stake elsewhere. Validators that differ from the provider
+/// must agree with one another: work that comes out otherwise on each machine shows nothing about the provider.
+pub fn verdict(words: &[Word]) -> Verdict {
+    let said = |what: Finding| words.iter().any(|word| word.finding == what);
+    let mut others = words.iter().filter(|word| word.finding == Finding::Differs).map(|word| word.result);
+    let first = others.next();
+    let agreed = others.all(|result| Some(result) == first);
+    match (said(Finding::Same), said(Finding::Differs), said(Finding::Withheld)) {
+        (true, false, false) => Verdict::Passed,
+        (false, true, _) if agreed => Verdict::Failed,
+        (_, true, _) => Verdict::Disputed,
+        // One that could open the states and one that could not: the states are there.
+        (true, false, true) => Verdict::Disputed,
+        (false, false, _) => Verdict::Unknown,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Finding::{Differs, Same, Silent, Withheld};
     use super::*;
+    use domain::Finding::{Differs, Same, Silent, Withheld};
 
     #[test]
     fn one_that_differs_is_never_outvoted() {
-        for (findings, verdict) in [
+        for (findings, expected) in [
             (vec![Same, Same, Same], Verdict::Passed),
             (vec![Same, Silent, Same], Verdict::Passed),
             (vec![Differs, Differs, Differs], Verdict::Failed),
             (vec![Differs, Silent], Verdict::Failed),
+            (vec![Differs, Withheld], Verdict::Failed),
             (vec![Same, Same, Differs], Verdict::Disputed),
             (vec![Same, Differs, Differs], Verdict::Disputed),
             (vec![Same, Withheld], Verdict::Disputed),
@@ -60,7 +54,17 @@ mod tests {
             (vec![Silent, Silent], Verdict::Unknown),
             (vec![], Verdict::Unknown),
         ] {
-            assert_eq!(Verdict::of(&findings), verdict, "{findings:?}");
+            let words: Vec<_> =
+                findings.iter().map(|finding| Word { finding: *finding, result: [1; 32] }).collect();
+            assert_eq!(verdict(&words), expected, "{findings:?}");
         }
+    }
+
+    #[test]
+    fn validators_that_differ_from_one_another_prove_nothing() {
+        let word = |n| Word { finding: Differs, result: [n; 32] };
+        assert_eq!(verdict(&[word(1), word(1)]), Verdict::Failed);
+        assert_eq!(verdict(&[word(1), word(2)]), Verdict::Disputed);
+        assert_eq!(verdict(&[word(1), word(1), word(2)]), Verdict::Disputed);
     }
 }

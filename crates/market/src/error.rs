@@ -56,6 +56,10 @@ pub enum Operation {
     Post,
     /// Taking back an escrow.
     Void,
+    /// Having work checked.
+    Prove,
+    /// Writing down how far a log has come.
+    Anchor,
 }
 
 /// A failed call to a network.
@@ -112,6 +116,8 @@ impl fmt::Display for Operation {
             Self::Escrow => "look at an escrow",
             Self::Post => "pay out of an escrow",
             Self::Void => "take back an escrow",
+            Self::Prove => "have work checked",
+            Self::Anchor => "write down how far a log has come",
         })
     }
 }

@@ -22,9 +22,13 @@ use around::Around;
 /// What is known after a call that went wrong without an answer: a call with an effect may have had it.
 const fn unanswered(operation: Operation) -> RetryStatus {
     match operation {
-        Operation::Submit | Operation::Extend | Operation::Release | Operation::Post | Operation::Void => {
-            RetryStatus::UnknownOutcome
-        }
+        Operation::Submit
+        | Operation::Extend
+        | Operation::Release
+        | Operation::Post
+        | Operation::Void
+        | Operation::Prove
+        | Operation::Anchor => RetryStatus::UnknownOutcome,
         _ => RetryStatus::Temporary,
     }
 }
