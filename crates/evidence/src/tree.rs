@@ -60,13 +60,7 @@ pub fn proof(leaves: &[[u8; 32]], index: usize) -> Vec<[u8; 32]> {
 
 /// Whether `leaf` stands at `index` among `leaf_count` leaves below `root`. The way up follows from index and number alone, so a
 /// proof with one sibling too many or too few is none.
-pub fn verify(
-    root: &[u8; 32],
-    leaf_count: u32,
-    index: u32,
-    leaf: &[u8; 32],
-    siblings: &[[u8; 32]],
-) -> bool {
+pub fn verify(root: &[u8; 32], leaf_count: u32, index: u32, leaf: &[u8; 32], siblings: &[[u8; 32]]) -> bool {
     if index >= leaf_count {
         return false;
     }
@@ -148,7 +142,9 @@ mod tests {
                 assert!(verify(&root, n, index, here, &siblings), "{index} of {n}");
                 let elsewhere = (0..n + 2).filter(|at| *at != index);
                 assert!(elsewhere.clone().all(|at| !verify(&root, n, at, here, &siblings)), "{index} of {n}");
-                assert!((0..2 * n + 2).filter(|m| *m != n).all(|m| !verify(&root, m, index, here, &siblings)));
+                assert!(
+                    (0..2 * n + 2).filter(|m| *m != n).all(|m| !verify(&root, m, index, here, &siblings))
+                );
             }
         }
         assert!(proof(&[], 0).is_empty() && proof(&[leaf(0)], 1).is_empty());
