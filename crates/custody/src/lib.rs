@@ -10,7 +10,7 @@ mod tls;
 mod wrap;
 
 pub use entropy::OsEntropy;
-pub use evm::EvmSigner;
+pub use evm::{EvmSigner, signer_of};
 pub use keystore::{Keystore, KeystoreError};
 pub use seal::{DataKey, SealError, Sealed, open, open_bytes, seal, seal_bytes, sealed_len};
 pub use secret::{Digest, Secret, digest, token_hash};

@@ -4,4 +4,5 @@ pub mod agent;
 pub mod doc;
 pub mod jobfile;
 pub mod openings;
+pub mod proof;
 pub mod rest;

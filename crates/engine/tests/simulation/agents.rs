@@ -137,6 +137,7 @@ impl Agent {
             instance_key: self.instance.clone(),
             sandbox: SandboxKind::Namespaces,
             introduction: None,
+            agent: None,
         };
         let mut answer = engine.agent_hello(&self.token, &hello).await;
         if self.repeats && answer.is_ok() {
