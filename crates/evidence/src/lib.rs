@@ -3,6 +3,7 @@
 pub mod deterrence;
 mod draw;
 mod leaf;
+pub mod log;
 pub mod tree;
 mod typed;
 mod verdict;
