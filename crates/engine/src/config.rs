@@ -51,6 +51,10 @@ pub struct Config {
     pub escrow_every: Millis,
     /// A provider whose lease has ended has this long to commit to its work; then its agent's word is brought for it.
     pub commit_patience: Millis,
+    /// What happened is published in the audit log at most this often.
+    pub audit_every: Millis,
+    /// The head of the audit log is written down at the notary at most this often.
+    pub anchor_every: Millis,
     /// The most log bytes kept of one execution.
     pub log_bytes_max: u64,
     /// The largest sealed upload.
@@ -99,6 +103,8 @@ impl Default for Config {
             close_grace: secs(5),
             escrow_every: Millis(500),
             commit_patience: secs(30),
+            audit_every: secs(1),
+            anchor_every: secs(60),
             log_bytes_max: 16 * 1024 * 1024,
             upload_bytes_max: 16 * 1024 * 1024 * 1024,
             default_memory_mib: 1024,

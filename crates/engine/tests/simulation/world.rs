@@ -423,6 +423,7 @@ impl World {
         if account.held > Usd::ZERO {
             return Err(format!("{} is held though every job is settled", account.held));
         }
+        crate::audit::whole(&self.up.as_ref().unwrap().engine, &self.store).await?;
         Ok(())
     }
 
