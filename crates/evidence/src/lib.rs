@@ -3,7 +3,7 @@
 pub mod deterrence;
 mod draw;
 mod leaf;
-mod tree;
+pub mod tree;
 mod typed;
 mod verdict;
 

@@ -11,6 +11,7 @@
 //! | `POST /agent/v1/logs?offset=N` | bytes | `LogAck` |
 //! | `POST /agent/v1/heartbeat` | `Heartbeat` | `Orders` |
 //! | `POST /agent/v1/finish` | `Finish` | `Orders` |
+//! | `POST /agent/v1/openings` | from a validator, see [`crate::openings`] | |
 //!
 //! Every error is a [`crate::rest::ErrorBody`]. 401: the token is unknown. 404: the job has no such object, so the agent
 //! gives up. 409: another instance holds the token. 410: the execution has ended, so the agent stops and removes what it

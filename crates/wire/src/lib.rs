@@ -3,4 +3,5 @@
 pub mod agent;
 pub mod doc;
 pub mod jobfile;
+pub mod openings;
 pub mod rest;
