@@ -11,7 +11,7 @@ mod tls;
 mod wrap;
 
 pub use entropy::OsEntropy;
-pub use evm::EvmSigner;
+pub use evm::{EvmSigner, signer_of};
 pub use keystore::{Keystore, KeystoreError};
 pub use notes::{NoteSigner, note_verify};
 pub use seal::{DataKey, SealError, Sealed, open, open_bytes, seal, seal_bytes, sealed_len};

@@ -132,6 +132,18 @@ pub enum AgentRefusal {
     /// The execution has ended.
     #[error("the execution has ended")]
     Ended,
+    /// No validator that was drawn for the proof asks.
+    #[error("this is not a validator that was drawn for the proof")]
+    NotDrawn,
+    /// There is no such proof.
+    #[error("there is no such proof here")]
+    NoProof,
+    /// The proof is concluded.
+    #[error("the proof is concluded")]
+    ProofOver,
+    /// What was committed to cannot be opened.
+    #[error("the states that were committed to are not here")]
+    Withheld,
     /// Not yet: the lease is not confirmed. Try again.
     #[error("the lease is not confirmed yet")]
     NotYet,

@@ -13,6 +13,7 @@ mod placements;
 #[cfg(feature = "planted")]
 mod planted;
 mod points;
+mod proofs;
 mod run;
 mod settlements;
 mod views;
@@ -54,6 +55,7 @@ impl Engine {
             Box::new(leases::Leases(context())),
             Box::new(leases::Sweep::new(context())),
             Box::new(executions::Executions::new(context())),
+            Box::new(proofs::Proofs(context())),
             Box::new(settlements::Settlements(context())),
             Box::new(settlements::Escrows::new(context())),
             Box::new(audit::Audit::new(context())),

@@ -1,14 +1,16 @@
 #![doc = include_str!("../README.md")]
 
+mod canary;
 pub mod deterrence;
 mod draw;
 mod leaf;
 pub mod log;
-mod tree;
+pub mod tree;
 mod typed;
 mod verdict;
 
-pub use draw::{Draw, draw_seed};
+pub use canary::Canary;
+pub use draw::{Draw, draw_seed, drawn_segments, drawn_validators};
 pub use leaf::{Leaf, StateHasher, job_hash};
 pub use tree::Tree;
 pub use typed::commitment_digest;

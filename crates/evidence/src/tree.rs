@@ -33,9 +33,52 @@ impl Tree {
     /// `keccak256(0x02 || number of leaves as 8 bytes, big-endian || top)`; `None` while there is no leaf.
     pub fn root(&self) -> Option<[u8; 32]> {
         let (last, wider) = self.peaks.split_last()?;
-        let top = wider.iter().rev().fold(*last, |right, left| inner(left, &right));
-        Some(keccak(&[ROOT, &u64::from(self.leaves).to_be_bytes(), &top]))
+        Some(top(self.leaves, &wider.iter().rev().fold(*last, |right, left| inner(left, &right))))
     }
+}
+
+/// What stands beside the way from leaf `index` up to the root, from below; a level at which the way has no neighbour adds
+/// nothing. Empty where there is no such leaf.
+pub fn proof(leaves: &[[u8; 32]], index: usize) -> Vec<[u8; 32]> {
+    let (mut level, mut at, mut siblings) = (leaves.to_vec(), index, Vec::new());
+    if index >= leaves.len() {
+        return siblings;
+    }
+    while level.len() > 1 {
+        siblings.extend(level.get(at ^ 1).copied());
+        level = level
+            .chunks(2)
+            .filter_map(|pair| match pair {
+                [left, right] => Some(inner(left, right)),
+                alone => alone.first().copied(),
+            })
+            .collect();
+        at /= 2;
+    }
+    siblings
+}
+
+/// Whether `leaf` stands at `index` among `leaf_count` leaves below `root`. The way up follows from index and number alone, so a
+/// proof with one sibling too many or too few is none.
+pub fn verify(root: &[u8; 32], leaf_count: u32, index: u32, leaf: &[u8; 32], siblings: &[[u8; 32]]) -> bool {
+    if index >= leaf_count {
+        return false;
+    }
+    let (mut node, mut at, mut last) = (*leaf, index, leaf_count - 1);
+    let mut rest = siblings.iter();
+    while last > 0 {
+        let alone = at == last && at % 2 == 0;
+        if !alone {
+            let Some(sibling) = rest.next() else { return false };
+            node = if at % 2 == 0 { inner(&node, sibling) } else { inner(sibling, &node) };
+        }
+        (at, last) = (at / 2, last / 2);
+    }
+    rest.next().is_none() && *root == top(leaf_count, &node)
+}
+
+fn top(leaf_count: u32, node: &[u8; 32]) -> [u8; 32] {
+    keccak(&[ROOT, &u64::from(leaf_count).to_be_bytes(), node])
 }
 
 fn inner(left: &[u8; 32], right: &[u8; 32]) -> [u8; 32] {
@@ -78,7 +121,100 @@ mod tests {
         }
     }
 
+    /// Positions on both sides of every change of shape.
+    fn sizes() -> impl Iterator<Item = u32> {
+        (1..=34).chain([63, 64, 65, 127, 128, 129])
+    }
+
+    fn with_root(n: u32) -> (Vec<[u8; 32]>, [u8; 32]) {
+        let leaves: Vec<_> = (0..n).map(leaf).collect();
+        let root = grown(&leaves).unwrap();
+        (leaves, root)
+    }
+
+    #[test]
+    fn every_leaf_is_found_at_its_place_and_nowhere_else() {
+        for n in sizes() {
+            let (leaves, root) = with_root(n);
+            for index in 0..n {
+                let siblings = proof(&leaves, index as usize);
+                let here = &leaves[index as usize];
+                assert!(verify(&root, n, index, here, &siblings), "{index} of {n}");
+                let elsewhere = (0..n + 2).filter(|at| *at != index);
+                assert!(elsewhere.clone().all(|at| !verify(&root, n, at, here, &siblings)), "{index} of {n}");
+                assert!(
+                    (0..2 * n + 2).filter(|m| *m != n).all(|m| !verify(&root, m, index, here, &siblings))
+                );
+            }
+        }
+        assert!(proof(&[], 0).is_empty() && proof(&[leaf(0)], 1).is_empty());
+        assert!(!verify(&[0; 32], 0, 0, &leaf(0), &[]));
+    }
+
+    #[test]
+    fn inner_node_does_not_pass_for_a_leaf() {
+        let (leaves, root) = with_root(4);
+        let pairs = [inner(&leaves[0], &leaves[1]), inner(&leaves[2], &leaves[3])];
+        // As the leaf of a tree of two, and as one of four with a shorter way.
+        for count in [2, 4] {
+            assert!(!verify(&root, count, 0, &pairs[0], &pairs[1..]));
+            assert!(!verify(&root, count, 1, &pairs[1], &pairs[..1]));
+        }
+    }
+
+    #[test]
+    fn odd_leaf_that_is_repeated_is_another_tree() {
+        let (mut leaves, root) = with_root(3);
+        let last = leaves[2];
+        leaves.push(last);
+        assert_ne!(grown(&leaves), Some(root));
+        let siblings = proof(&leaves, 3);
+        assert!(verify(&grown(&leaves).unwrap(), 4, 3, &last, &siblings));
+        assert!(!verify(&root, 3, 3, &last, &siblings) && !verify(&root, 4, 3, &last, &siblings));
+        assert!(!verify(&root, 3, 2, &last, &siblings));
+    }
+
+    #[test]
+    fn leaf_of_another_job_or_place_is_not_found() {
+        let (job, other) = ([1; 32], [2; 32]);
+        let states: Vec<_> = (0..5).map(|index| crate::Leaf::state(index, [7; 32])).collect();
+        let leaves: Vec<_> = states.iter().map(|state| state.hash(&job)).collect();
+        let (root, siblings) = (grown(&leaves).unwrap(), proof(&leaves, 2));
+        assert!(verify(&root, 5, 2, &states[2].hash(&job), &siblings));
+        assert!(!verify(&root, 5, 2, &states[2].hash(&other), &siblings));
+        assert!(!verify(&root, 5, 2, &states[3].hash(&job), &siblings), "equal states at two places");
+        assert!(!verify(&root, 5, 2, &crate::Leaf::outputs(2, [7; 32]).hash(&job), &siblings));
+    }
+
     proptest! {
+        #[test]
+        fn proof_with_any_change_is_none(n in 2u32..300, at: u32, which: usize, extra: [u8; 32]) {
+            let (leaves, root) = with_root(n);
+            let index = at % n;
+            let (here, siblings) = (leaves[index as usize], proof(&leaves, index as usize));
+            prop_assert!(verify(&root, n, index, &here, &siblings));
+            let which = which % siblings.len();
+            let mut longer = siblings.clone();
+            longer.insert(which, extra);
+            prop_assert!(!verify(&root, n, index, &here, &longer));
+            longer = siblings.clone();
+            longer.push(extra);
+            prop_assert!(!verify(&root, n, index, &here, &longer));
+            let mut shorter = siblings.clone();
+            shorter.remove(which);
+            prop_assert!(!verify(&root, n, index, &here, &shorter));
+            let mut changed = siblings.clone();
+            changed[which][5] ^= 1;
+            prop_assert!(!verify(&root, n, index, &here, &changed));
+            if siblings.len() > 1 {
+                let mut swapped = siblings.clone();
+                swapped.swap(which, (which + 1) % siblings.len());
+                prop_assert!(!verify(&root, n, index, &here, &swapped));
+            }
+            prop_assert!(!verify(&root, n, index, &extra, &siblings));
+            prop_assert!(!verify(&extra, n, index, &here, &siblings));
+        }
+
         #[test]
         fn another_leaf_order_or_number_has_another_root(n in 1u32..40, at in 0usize..40, extra in 1u32..5) {
             let leaves: Vec<_> = (0..n).map(leaf).collect();

@@ -79,8 +79,8 @@ pub struct ProofRequest {
     pub fee: Usd,
     /// Where validators find the states: the URL of the agent API and the SHA-256 of its certificate.
     pub url: String,
-    /// See `url`.
-    pub pin: [u8; 32],
+    /// See `url`; hex.
+    pub pin: String,
 }
 
 /// A proof as it stands.

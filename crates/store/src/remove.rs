@@ -25,6 +25,7 @@ impl Tx {
         for sql in [
             "DELETE FROM log_chunk WHERE execution IN (SELECT id FROM execution WHERE job = $1)",
             "DELETE FROM settlement WHERE job = $1",
+            "DELETE FROM proof WHERE job = $1",
             "DELETE FROM claim WHERE lease IN (SELECT id FROM lease WHERE job = $1)",
             "DELETE FROM delegation WHERE lease IN (SELECT id FROM lease WHERE job = $1)",
             "DELETE FROM lease WHERE job = $1",

@@ -4,4 +4,6 @@ pub mod agent;
 pub mod audit;
 pub mod doc;
 pub mod jobfile;
+pub mod openings;
+pub mod proof;
 pub mod rest;

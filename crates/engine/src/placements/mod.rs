@@ -16,6 +16,7 @@ use wire::doc;
 use crate::audit::committed;
 use crate::context::Context;
 use crate::jobs::end;
+use crate::proofs::{refuted, set_back};
 use crate::{Config, Error, Reconciler};
 
 /// What a job has been through, as far as a plan depends on it.
@@ -30,9 +31,9 @@ impl Context {
     pub(crate) async fn history(&self, job: &JobRow) -> Result<History, Error> {
         let executions = self.store.execution_list(job.id).await?;
         let leases = self.store.lease_list(job.id).await?;
-        let was_lost = |id: ExecutionId| {
-            executions.iter().any(|x| x.id == id && matches!(x.state, ExecutionState::Lost(_)))
-        };
+        let refuted = refuted(self, job.id).await?;
+        let was_lost =
+            |id: ExecutionId| executions.iter().any(|x| x.id == id && set_back(x.state, id, &refuted));
         let lost = leases
             .iter()
             .filter(|lease| was_lost(lease.execution))
@@ -51,7 +52,7 @@ impl Context {
             lost,
             refused_recently,
             measured_run: measured_run(&executions, job.segments),
-            failover: executions.iter().any(|x| matches!(x.state, ExecutionState::Lost(_))),
+            failover: executions.iter().any(|x| set_back(x.state, x.id, &refuted)),
         })
     }
 
@@ -121,7 +122,10 @@ impl Placements {
             && job.attempts > 0
             && let Next::End(outcome) = failover::after_loss(&spec, job.attempts)
         {
-            return self.end(job, outcome, now).await;
+            let refuted = refuted(&self.0, job.id).await?;
+            let last = self.0.store.execution_list(job.id).await?.pop();
+            let failed = last.is_some_and(|x| refuted.contains(&x.id));
+            return self.end(job, if failed { Outcome::ProofFailed } else { outcome }, now).await;
         }
         let cause = self.cause(job, current.as_ref()).await?;
         let history = self.0.history(job).await?;
