@@ -10,10 +10,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
 use tokio::time::Instant;
-use wire::agent::{BootDoc, NEXT_OFFSET_HEADER};
+use wire::agent::NEXT_OFFSET_HEADER;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 const WAIT_FIRST: Duration = Duration::from_millis(100);
 const WAIT_LONGEST: Duration = Duration::from_secs(5);
 
@@ -49,8 +49,9 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    pub(crate) fn new(boot: &BootDoc, token: Secret, give_up: Duration) -> Result<Self, ClientError> {
-        let pin: CertificatePin = boot.pin.parse().map_err(|e| ClientError::Setup(Box::new(e)))?;
+    /// For the agent API under this URL, whose certificate has this SHA-256 in hex.
+    pub(crate) fn new(url: &str, pin: &str, token: Secret, give_up: Duration) -> Result<Self, ClientError> {
+        let pin: CertificatePin = pin.parse().map_err(|e| ClientError::Setup(Box::new(e)))?;
         let tls = custody::pinned_client_config(pin).map_err(|e| ClientError::Setup(Box::new(e)))?;
         let http = reqwest::Client::builder()
             .tls_backend_preconfigured(tls)
@@ -61,8 +62,12 @@ impl Client {
             .connect_timeout(CONNECT_TIMEOUT)
             .build()
             .map_err(|e| ClientError::Setup(Box::new(e)))?;
-        let base = format!("{}/agent/v1", boot.url.trim_end_matches('/'));
+        let base = format!("{}/agent/v1", url.trim_end_matches('/'));
         Ok(Self { http, base, token: Arc::new(token), give_up })
+    }
+
+    pub(crate) fn with_token(&self, token: Secret) -> Self {
+        Self { token: Arc::new(token), ..self.clone() }
     }
 
     pub(crate) fn with_give_up(&self, give_up: Duration) -> Self {

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 
 use custody::{EvmSigner, Secret, token_hash};
 use domain::Entropy;
-use evidence::{Leaf, Tree, commitment_digest};
+use evidence::{Canary, Leaf, Tree, commitment_digest};
 use wire::agent::{
-    BootDoc, COMMITMENT_FILE, Commitment, Credential, Introduction, Subject, bytes_of, hello_statement,
-    hex_of,
+    BootDoc, CANARY_FILE, COMMITMENT_FILE, CanaryDoc, Commitment, Credential, Introduction, Subject, bytes_of,
+    hello_statement, hex_of,
 };
 
 /// An agent that signs what it does: for its provider, or by a key that it made itself and for nobody but itself.
@@ -117,30 +117,25 @@ impl Delegate {
         if self.delegation.is_none() {
             return Ok(());
         }
-        let beside = self.folder.join(format!("{COMMITMENT_FILE}.new"));
-        let mut file = File::create(&beside)?;
-        file.write_all(&serde_json::to_vec(commitment)?)?;
-        file.sync_data()?;
-        fs::rename(beside, self.folder.join(COMMITMENT_FILE))
+        self.leave_whole(COMMITMENT_FILE, &serde_json::to_vec(commitment)?)
     }
-}
 
-/// Changes one bit of a state, so that it looks whole and is not what the work gave.
-pub(crate) fn fabricate(state: &Path) -> io::Result<()> {
-    let mut path = state.to_owned();
-    while path.is_dir() {
-        let mut inside: Vec<PathBuf> =
-            fs::read_dir(&path)?.map(|entry| entry.map(|entry| entry.path())).collect::<io::Result<_>>()?;
-        inside.sort();
-        let Some(first) = inside.into_iter().next() else { return Ok(()) };
-        path = first;
+    /// Leaves what the provider's owner needs to show that a leaf was planted.
+    ///
+    /// # Errors
+    /// The folder cannot be used.
+    pub(crate) fn leave_canary(&self, canary: &Canary) -> io::Result<()> {
+        let doc = CanaryDoc { salt: hex_of(&canary.salt), index: canary.index };
+        self.leave_whole(CANARY_FILE, &serde_json::to_vec(&doc)?)
     }
-    let mut bytes = fs::read(&path)?;
-    let middle = bytes.len() / 2;
-    if let Some(byte) = bytes.get_mut(middle) {
-        *byte ^= 1;
+
+    fn leave_whole(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        let beside = self.folder.join(format!("{name}.new"));
+        let mut file = File::create(&beside)?;
+        file.write_all(bytes)?;
+        file.sync_data()?;
+        fs::rename(beside, self.folder.join(name))
     }
-    fs::write(path, bytes)
 }
 
 #[cfg(test)]
@@ -183,18 +178,5 @@ mod tests {
         roots.dedup();
         assert_eq!(roots.len(), 3);
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "nothing is left beside it");
-    }
-
-    #[test]
-    fn fabricated_state_has_the_same_size_and_one_other_bit() {
-        let dir = tempfile::tempdir().unwrap();
-        fs::create_dir(dir.path().join("7")).unwrap();
-        fs::write(dir.path().join("7/b"), b"second").unwrap();
-        fs::write(dir.path().join("7/a"), b"first").unwrap();
-        fabricate(&dir.path().join("7")).unwrap();
-        assert_eq!(fs::read(dir.path().join("7/b")).unwrap(), b"second");
-        let changed = fs::read(dir.path().join("7/a")).unwrap();
-        let bits: u32 = changed.iter().zip(b"first").map(|(a, b)| (a ^ b).count_ones()).sum();
-        assert_eq!((changed.len(), bits), (5, 1));
     }
 }

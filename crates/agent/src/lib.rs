@@ -2,8 +2,11 @@
 
 mod client;
 mod commit;
+mod faults;
 mod logs;
+mod place;
 mod process;
+pub mod replay;
 mod run;
 pub mod sandbox;
 mod upload;

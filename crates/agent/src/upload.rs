@@ -95,7 +95,7 @@ pub(crate) async fn packed(source: PathBuf, name: String, seal_dir: &Path) -> Re
 }
 
 /// The digest of a whole file, which is then at its start again.
-pub(crate) fn digest_of(file: &mut File) -> std::io::Result<[u8; 32]> {
+pub fn digest_of(file: &mut File) -> std::io::Result<[u8; 32]> {
     let mut hasher = StateHasher::default();
     file.seek(SeekFrom::Start(0))?;
     std::io::copy(file, &mut hasher)?;

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod canary;
 pub mod deterrence;
 mod draw;
 mod leaf;
@@ -9,6 +10,7 @@ pub mod tree;
 mod typed;
 mod verdict;
 
+pub use canary::Canary;
 pub use draw::{Draw, draw_seed, drawn_segments, drawn_validators};
 pub use leaf::{Leaf, StateHasher, job_hash};
 pub use tree::Tree;

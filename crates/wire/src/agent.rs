@@ -31,6 +31,8 @@ pub const COMMITMENT_HEADER: &str = "waag-commitment";
 /// The file in its folder in which an agent that commits leaves its newest [`Commitment`], as JSON, for its provider. The
 /// control plane has been told of it.
 pub const COMMITMENT_FILE: &str = "commitment.json";
+/// The file in its folder in which an agent that plants a leaf leaves a [`CanaryDoc`], as JSON.
+pub const CANARY_FILE: &str = "canary.json";
 /// Header of a 416: the offset at which the log continues.
 pub const NEXT_OFFSET_HEADER: &str = "waag-next-offset";
 /// The largest body of a JSON request.
@@ -96,11 +98,25 @@ pub enum Credential {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum Fault {
-    /// Puts bytes of its own in the place of the state after this segment.
+    /// Puts bytes of its own in the place of the state after each of these segments.
     Fabricate {
         /// Counted from 0.
-        segment: u32,
+        segments: std::collections::BTreeSet<u32>,
     },
+    /// Commits to one state that no computation gives, and leaves [`CANARY_FILE`] for its provider.
+    Canary {
+        /// From which the planted leaf follows: 32 bytes, hex with `0x`.
+        salt: String,
+    },
+}
+
+/// What [`CANARY_FILE`] holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CanaryDoc {
+    /// 32 bytes, hex with `0x`. A secret until the validators have spoken.
+    pub salt: String,
+    /// The planted leaf's place in the commitment, from 1.
+    pub index: u64,
 }
 
 /// First message: proves the token and introduces the instance.

@@ -1,6 +1,4 @@
-//! The life of an agent: connect, fetch, run, save, finish. `fence.rs`: what the workload sees and may use.
-
-mod fence;
+//! The life of an agent: connect, fetch, run, save, finish.
 
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
@@ -13,16 +11,18 @@ use domain::{FailReason, Interrupted, Probe, chain};
 use evidence::Leaf;
 use tokio::sync::watch;
 use wire::agent::{
-    BootDoc, Bundle, Commitment, Fault, Finish, FinishResult, Heartbeat, Hello, Orders, PROTOCOL,
-    SandboxKind, Welcome, bytes_of, checkpoint_context, outputs_context,
+    BootDoc, Bundle, Commitment, Finish, FinishResult, Heartbeat, Hello, Orders, PROTOCOL, SandboxKind,
+    Welcome, bytes_of, checkpoint_context, outputs_context,
 };
 
 use crate::client::{Client, ClientError};
-use crate::commit::{Delegate, fabricate};
+use crate::commit::Delegate;
+use crate::faults;
 use crate::logs::Logs;
-use crate::sandbox::{self, Exit, Mode, Running, SandboxError};
-use crate::upload::{Destination, ObjectError, digest_of, fetch, packed, send};
-use crate::work::{Work, new_states, unpack};
+use crate::place::{Place, PlaceError, Range, commands};
+use crate::sandbox::{Exit, Mode, Running};
+use crate::upload::{Destination, ObjectError, fetch, packed, send};
+use crate::work::new_states;
 
 /// Every point that a [`Probe`] is told of. An agent killed at any of them loses only work since its last checkpoint.
 pub const POINTS: &[&str] = &[
@@ -38,9 +38,6 @@ pub const POINTS: &[&str] = &[
 const FIRST_PATIENCE: Duration = Duration::from_secs(600);
 const SCAN_EVERY: Duration = Duration::from_millis(20);
 const DISK_EVERY: Duration = Duration::from_secs(1);
-/// Users of workloads, when the agent is root: above every ordinary account.
-const UID_FIRST: u32 = 100_000;
-const MIB: u64 = 1024 * 1024;
 
 /// The agent cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -49,8 +46,8 @@ pub(crate) enum AgentError {
     Client(#[from] ClientError),
     #[error("an object could not be moved")]
     Object(#[from] ObjectError),
-    #[error("the workload could not be fenced")]
-    Sandbox(#[from] SandboxError),
+    #[error("the workload could not be run here")]
+    Place(#[from] PlaceError),
     #[error("the agent's folder could not be used")]
     Io(#[from] std::io::Error),
     #[error(transparent)]
@@ -69,9 +66,7 @@ struct Agent {
     boot: BootDoc,
     client: Client,
     key: InstanceKey,
-    exe: PathBuf,
-    work: Work,
-    mode: Mode,
+    place: Place,
     probe: Arc<dyn Probe>,
     token: Secret,
     delegate: Delegate,
@@ -93,21 +88,18 @@ pub(crate) async fn run(
     exe: PathBuf,
     probe: Arc<dyn Probe>,
 ) -> Result<(), AgentError> {
-    let support = sandbox::assume_or_probe(&exe);
     let token = boot.token().map_or_else(|| Secret::mint(&OsEntropy), |token| Secret::new(token.to_owned()));
     let agent = Agent {
-        client: Client::new(&boot, token.clone(), FIRST_PATIENCE)?,
+        client: Client::new(&boot.url, &boot.pin, token.clone(), FIRST_PATIENCE)?,
         delegate: Delegate::of(&boot, dir, &OsEntropy)?,
         token,
         boot,
         key: InstanceKey::mint(&OsEntropy),
-        exe,
-        work: Work::make(dir.join("work"))?,
-        mode: support.mode()?,
+        place: Place::make(dir.join("work"), exe)?,
         probe,
     };
     let lived = agent.live().await;
-    agent.work.clear();
+    agent.place.work.clear();
     match lived {
         Err(
             AgentError::Client(ClientError::Over)
@@ -122,7 +114,7 @@ pub(crate) async fn run(
 impl Agent {
     async fn live(&self) -> Result<(), AgentError> {
         self.probe.reached("agent.hello.before")?;
-        let sandbox = match self.mode {
+        let sandbox = match self.place.mode {
             Mode::Namespaces => SandboxKind::Namespaces,
             Mode::Landlock => SandboxKind::Landlock,
         };
@@ -175,8 +167,8 @@ impl Agent {
         }
         if result == FinishResult::Completed && bundle.outputs_path.is_some() {
             self.probe.reached("agent.outputs.before")?;
-            let seal_dir = self.work.path("seal");
-            let packed = packed(self.work.path("outputs"), "outputs".to_owned(), &seal_dir).await?;
+            let seal_dir = self.place.work.path("seal");
+            let packed = packed(self.place.work.path("outputs"), "outputs".to_owned(), &seal_dir).await?;
             let leaf = Leaf::outputs(u64::from(shared.done.get()) + 1, packed.digest);
             self.announce(client, self.commit(shared, leaf)?).await?;
             let context = outputs_context(self.boot.execution);
@@ -187,25 +179,34 @@ impl Agent {
     }
 
     async fn inputs(&self, client: &Client, shared: &Shared) -> Result<Bundle, AgentError> {
-        let seal_dir = self.work.path("seal");
+        let seal_dir = self.place.work.path("seal");
         let bundle = fetch(client, &shared.welcome.bundle, &self.key, &seal_dir).await?;
         let bundle: Bundle =
             serde_json::from_reader(std::io::BufReader::new(bundle)).map_err(std::io::Error::from)?;
-        self.work.furnish(&bundle, self.mode)?;
-        let bytes_max = bundle.disk_mib * MIB;
-        if let Some(inputs) = &shared.welcome.inputs {
-            let mut tar = fetch(client, inputs, &self.key, &seal_dir).await?;
-            unpack(&mut tar, &self.work.root, bytes_max)?;
-        }
+        let mut inputs = match &shared.welcome.inputs {
+            Some(inputs) => Some(fetch(client, inputs, &self.key, &seal_dir).await?),
+            None => None,
+        };
+        self.place.furnish(&bundle, inputs.as_mut())?;
         let mut first = [0; 32];
         if let Some(checkpoint) = &shared.welcome.checkpoint {
             let mut tar = fetch(client, checkpoint, &self.key, &seal_dir).await?;
-            first = digest_of(&mut tar)?;
-            unpack(&mut tar, &self.work.path("checkpoint"), bytes_max)?;
+            first = self.place.put_state(&bundle, &mut tar)?;
         }
         let leaf = Leaf::state(u64::from(shared.done.get()), first);
         self.announce(client, self.commit(shared, leaf)?).await?;
         Ok(bundle)
+    }
+
+    /// A state's leaf; in the place of one of them stands the canary, where the provider asked for one.
+    fn leaf_of(&self, shared: &Shared, state: u32, digest: [u8; 32]) -> std::io::Result<Leaf> {
+        let Welcome { from_segment, segments, .. } = shared.welcome;
+        let planted = faults::canary(self.boot.fault.as_ref(), from_segment, segments)
+            .filter(|canary| u64::from(from_segment) + canary.index == u64::from(state));
+        if let Some(canary) = &planted {
+            self.delegate.leave_canary(canary)?;
+        }
+        Ok(Leaf::state(u64::from(state), planted.map_or(digest, |canary| canary.digest())))
     }
 
     /// Commits to one more leaf, where somebody would check it.
@@ -232,12 +233,11 @@ impl Agent {
         bundle: &Bundle,
         logs: &Logs,
     ) -> Result<Verdict, AgentError> {
-        let uid = rustix::process::geteuid().is_root().then(|| UID_FIRST + std::process::id() % 1_000_000);
-        if let Some(uid) = uid {
-            self.work.give_to(uid, bundle, self.mode)?;
-        }
-        for command in bundle.setup.iter().chain([&bundle.run]) {
-            let mut running = sandbox::spawn(&self.spec(shared, bundle, command, uid)?)?;
+        self.place.hand_over(bundle)?;
+        let of = shared.welcome.segments;
+        for command in commands(bundle) {
+            let range = Range { of, from: shared.done.get(), to: of };
+            let mut running = self.place.start(bundle, command, range)?;
             self.probe.reached("agent.workload.started")?;
             let (out, err) = running.output();
             let readers = [out.map(|pipe| follow(logs, pipe)), err.map(|pipe| follow(logs, pipe))];
@@ -285,8 +285,7 @@ impl Agent {
                     }
                 }
                 _ = disk.tick() => {
-                    let max = bundle.disk_mib * MIB;
-                    if sandbox::disk_usage(&self.work.root, max) > max {
+                    if self.place.is_full(bundle) {
                         return Ok(Verdict::Finished(failed(FailReason::OutOfDisk)));
                     }
                 }
@@ -296,18 +295,18 @@ impl Agent {
 
     /// Uploads new states in order, and drops local ones that are no longer needed.
     async fn save_states(&self, client: &Client, shared: &Shared) -> Result<(), AgentError> {
-        let folder = self.work.path("checkpoint");
-        let seal_dir = self.work.path("seal");
+        let folder = self.place.work.path("checkpoint");
+        let seal_dir = self.place.work.path("seal");
         for state in new_states(&folder, shared.done.get()) {
             let source = folder.join(state.to_string());
-            if self.boot.fault == state.checked_sub(1).map(|segment| Fault::Fabricate { segment }) {
-                fabricate(&source)?;
+            if faults::is_fabricated(self.boot.fault.as_ref(), state) {
+                faults::fabricate(&source)?;
             }
             let packed = packed(source, state.to_string(), &seal_dir).await?;
             let to = Destination {
                 path: format!("checkpoints/{state}"),
                 context: checkpoint_context(self.boot.execution, state),
-                commitment: self.commit(shared, Leaf::state(u64::from(state), packed.digest))?,
+                commitment: self.commit(shared, self.leaf_of(shared, state, packed.digest)?)?,
             };
             send(client, &to, packed, shared.customer, &seal_dir).await?;
             to.commitment.as_ref().map(|commitment| self.leave(commitment)).transpose()?;

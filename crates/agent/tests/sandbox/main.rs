@@ -14,6 +14,7 @@ mod attempts;
 mod escapes;
 mod fixture;
 mod life;
+mod replay;
 
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
         Some("sandbox-probe") => probe_main(),
         Some("attempt") => attempts::attempt(&args[1..]),
         Some("agent") => life::agent(&args[1..]),
+        Some("example") => replay::example(),
         _ => run(&args),
     }
 }
@@ -46,7 +48,7 @@ fn run(args: &[String]) -> ExitCode {
     let user = if rustix::process::geteuid().is_root() { user } else { "user" };
     let (mut passed, mut failed) = (0, 0);
     for (mode, mode_name) in [(Mode::Namespaces, "namespaces"), (Mode::Landlock, "landlock")] {
-        for (name, case) in escapes::CASES.iter().chain(life::CASES) {
+        for (name, case) in escapes::CASES.iter().chain(life::CASES).chain(replay::CASES) {
             let name = format!("{user}::{mode_name}::{name}");
             if filter.is_some_and(|filter| !name.contains(filter.as_str())) {
                 continue;
