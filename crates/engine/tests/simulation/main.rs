@@ -10,6 +10,7 @@
 //! - `rules.rs`: what must hold.
 //! - `planted.rs`: bugs that the simulation must find.
 //! - `actions.rs`: every action repeated, failed before and after its effect, and applied too late.
+//! - `receipts.rs`: that every receipt holds, and every change of one is found.
 //! - `race.rs`: many users at once, on real threads.
 #![cfg(test)]
 
@@ -23,6 +24,7 @@ mod notary;
 mod parts;
 mod planted;
 mod race;
+mod receipts;
 mod rules;
 #[path = "../common/stand.rs"]
 mod stand;

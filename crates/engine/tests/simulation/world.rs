@@ -362,15 +362,20 @@ impl World {
         Ok(())
     }
 
-    /// Lives until every job is settled.
-    pub(crate) async fn live(&mut self) -> Result<Report, Violation> {
+    /// Lives until every job is settled, and no longer.
+    pub(crate) async fn settle(&mut self) -> Result<(), Violation> {
         self.come_to_rest().await?;
         loop {
             self.go_on().await?;
             if self.ends().await? {
-                break;
+                return Ok(());
             }
         }
+    }
+
+    /// Lives until every job is settled.
+    pub(crate) async fn live(&mut self) -> Result<Report, Violation> {
+        self.settle().await?;
         lock(&self.wire.out).clear();
         lock(&self.wire.cancel).take();
         self.rest_in_peace().await?;
@@ -443,6 +448,11 @@ impl World {
         }
         let engine = Engine::new(self.parts(Arc::new(domain::NoProbe)));
         crate::audit::whole(&engine, &self.store).await?;
+        let settled: Vec<JobId> =
+            self.lives.iter().filter(|life| life.settled).filter_map(|life| life.job).collect();
+        for gap in crate::receipts::hold(&engine, &settled).await? {
+            self.count(format!("unproven {gap}"));
+        }
         Ok(())
     }
 

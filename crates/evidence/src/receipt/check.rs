@@ -78,11 +78,14 @@ fn attempts(receipt: &Receipt, report: &mut Report) {
         "an attempt is not over".to_owned()
     });
     let last = receipt.executions.last().map(|execution| execution.state);
+    let refuted = |one: &Execution| one.checked.as_ref().is_some_and(|checked| checked.refuted());
     let fits = match (&receipt.job.outcome, last) {
         (Outcome::Completed, last) => last == Some(ExecutionState::Completed),
         (Outcome::Failed(reason), last) => last == Some(ExecutionState::Failed(*reason)),
-        // An attempt that failed by itself ends the job in that way and no other.
+        // An attempt that failed by itself ends the job in that way and no other, and so does one that completed, unless some
+        // work was refuted afterwards.
         (_, Some(ExecutionState::Failed(_))) => false,
+        (_, Some(ExecutionState::Completed)) => receipt.executions.iter().any(refuted),
         _ => true,
     };
     report.must(Check::Attempts, fits, Fault::Outcome, "body.job.outcome", || {
@@ -95,7 +98,9 @@ fn attempts(receipt: &Receipt, report: &mut Report) {
 
 fn segments(receipt: &Receipt, execution: &Execution, at: &Place, report: &mut Report) {
     let (from, to) = (execution.from, execution.to);
-    let covered = execution.commitment.as_ref().map_or(0, Commitment::segments);
+    // A provider may stand by more than it ever told; then nothing of it is known, and that is listed.
+    let told = execution.commitment.as_ref().filter(|commitment| !commitment.digests.is_empty());
+    let covered = told.map_or(0, Commitment::segments);
     let fits = from <= to && to <= receipt.job.segments && covered <= to.saturating_sub(from);
     report.must(Check::Attempts, fits, Fault::Segments, at.of("to_segment"), || {
         let of = receipt.job.segments;
@@ -155,17 +160,17 @@ fn signed(
     at: &Place,
     report: &mut Report,
 ) {
-    let Some((domain, lease)) = &commitment.subject else { return };
+    let (Some((domain, lease)), Some(agent)) = (&commitment.subject, &commitment.agent) else { return };
     let signer = |digest: [u8; 32], signature: &[u8]| recover(&digest, signature.try_into().ok()?);
     if !commitment.signature.is_empty() {
         let digest = commitment_digest(domain, lease, &commitment.root, commitment.leaf_count);
-        let ours = signer(digest, &commitment.signature) == Some(commitment.agent);
+        let ours = signer(digest, &commitment.signature) == Some(*agent);
         report.must(Check::Signatures, ours, Fault::AgentSignature, at.of("commitment.signature"), || {
             "the agent did not sign this root".to_owned()
         });
     }
     if !commitment.delegation.is_empty() {
-        let digest = delegation_digest(domain, lease, &commitment.agent);
+        let digest = delegation_digest(domain, lease, agent);
         let by = signer(digest, &commitment.delegation).map(|address| address_text(&address));
         let stands = by.is_some_and(|by| execution.provider.as_ref().is_some_and(|one| one.as_str() == by));
         report.must(Check::Signatures, stands, Fault::Delegation, at.of("commitment.delegation"), || {

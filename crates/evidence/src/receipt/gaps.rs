@@ -28,9 +28,9 @@ coded! {
         /// Its check came to no verdict.
         NoVerdict = "no_verdict",
         /// Its check came out against it, or in dispute.
-        Refuted = "refuted",
+        Refuted = "did_not_pass",
         /// The difference that was found is said to be the consumer's own, planted to try the validators.
-        Canary = "canary",
+        Canary = "canary_claimed",
         /// A part of its segments was replayed.
         PartReplayed = "part_replayed",
         /// Draw and findings are as the notary shows them.
@@ -100,7 +100,7 @@ fn of_commitment(execution: &Execution, commitment: &Commitment, list: &mut List
     if commitment.digests.is_empty() {
         list.add(Gap::LeavesUnknown, attempt, "what its root is made of was never told");
     }
-    if commitment.subject.is_none() || commitment.signature.is_empty() {
+    if commitment.subject.is_none() || commitment.agent.is_none() || commitment.signature.is_empty() {
         list.add(Gap::SignatureUnchecked, attempt, "that its agent signed the root cannot be checked here");
     }
     if commitment.delegation.is_empty() {

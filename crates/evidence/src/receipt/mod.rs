@@ -99,8 +99,8 @@ pub struct Commitment {
     pub digests: Vec<[u8; 32]>,
     /// Whether the last leaf is about outputs.
     pub outputs: bool,
-    /// The agent's address.
-    pub agent: [u8; 20],
+    /// The agent's address; `None` where it never said hello, and its provider committed by itself.
+    pub agent: Option<[u8; 20]>,
     /// Its signature; empty where only the notary has it.
     pub signature: Vec<u8>,
     /// The provider's signature for the agent; empty where no provider speaks for it.

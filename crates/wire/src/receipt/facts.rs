@@ -185,7 +185,7 @@ fn commitment(part: &CommitmentPart, at: &At) -> Read<Commitment> {
             .map(|(n, digest)| at.bytes(&format!("digests[{n}]"), digest))
             .collect::<Read<_>>()?,
         outputs: part.binds_outputs,
-        agent: at.bytes("agent", &part.agent)?,
+        agent: at.maybe_bytes("agent", part.agent.as_ref())?,
         signature: at.signature("signature", part.signature.as_ref())?,
         delegation: at.signature("delegation", part.delegation.as_ref())?,
     })

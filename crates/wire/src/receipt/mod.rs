@@ -146,8 +146,8 @@ pub struct CommitmentPart {
     pub digests: Vec<String>,
     /// Whether the last leaf is about outputs.
     pub binds_outputs: bool,
-    /// The agent's address: `0x` and 40 hex digits.
-    pub agent: String,
+    /// The agent's address: `0x` and 40 hex digits; null where it never said hello.
+    pub agent: Option<String>,
     /// Its signature over root and number of leaves: 65 bytes, hex with `0x`.
     pub signature: Option<String>,
     /// The provider's signature for the agent, hex with `0x`; null where no provider speaks for it.
