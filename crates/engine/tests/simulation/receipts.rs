@@ -392,7 +392,8 @@ async fn every_tampering_with_a_receipt_is_found_and_named() {
         ),
     ];
     for (name, file, code) in &files {
-        assert_eq!(codes(&verified(file)).first(), Some(code), "{name}");
+        let report = verified(file);
+        assert!(codes(&report).contains(code), "{name}: {:#?}", report.wrong);
         tried += 1;
     }
     println!("{tried} tamperings");
