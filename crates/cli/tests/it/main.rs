@@ -9,4 +9,5 @@ mod crash;
 mod demo;
 mod errors;
 mod provider;
+mod receipt;
 mod run;
