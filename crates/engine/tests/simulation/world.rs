@@ -448,9 +448,7 @@ impl World {
         }
         let engine = Engine::new(self.parts(Arc::new(domain::NoProbe)));
         crate::audit::whole(&engine, &self.store).await?;
-        let settled: Vec<JobId> =
-            self.lives.iter().filter(|life| life.settled).filter_map(|life| life.job).collect();
-        for gap in crate::receipts::hold(&engine, &settled).await? {
+        for gap in crate::common_receipts::hold(&engine, &self.store).await? {
             self.count(format!("unproven {gap}"));
         }
         Ok(())
