@@ -31,6 +31,8 @@ import {TreeLib} from "./libraries/TreeLib.sol";
 /// @title Proofs
 /// @notice The state machine of a proof; `contracts/README.md` has it as a table. What a verdict does to a lease is not here.
 abstract contract Proofs is Validators, EIP712, IProofs {
+    using PackLib for Drawn;
+    using PackLib for Outcome;
     using PackLib for Proof;
     using PackLib for uint256;
     using SafeCast for uint256;
@@ -57,8 +59,11 @@ abstract contract Proofs is Validators, EIP712, IProofs {
     /// @dev A `Proof`, packed.
     mapping(bytes32 id => uint256) private _proofs;
     mapping(bytes32 id => bytes32) private _seeds;
-    mapping(bytes32 id => mapping(uint256 position => Drawn)) private _drawn;
-    mapping(bytes32 id => Outcome) private _outcomes;
+    /// @dev Each a `Drawn`, packed, and its word.
+    mapping(bytes32 id => mapping(uint256 position => uint256)) private _drawn;
+    mapping(bytes32 id => mapping(uint256 position => bytes32)) private _words;
+    /// @dev An `Outcome`, packed.
+    mapping(bytes32 id => uint256) private _outcomes;
     /// @inheritdoc IProofs
     mapping(address consumer => mapping(bytes32 subject => bytes32 id)) public proofOf;
 
@@ -125,9 +130,9 @@ abstract contract Proofs is Validators, EIP712, IProofs {
     function commitFinding(bytes32 id, bytes32 hash) external {
         Proof memory found = _require(id, Phase.Committing);
         if (hash == 0) revert ErrorsLib.ZeroValue();
-        Drawn storage own = _own(id, found);
-        if (own.word != 0) revert ErrorsLib.NothingToSay(msg.sender);
-        own.word = hash;
+        (uint256 position,) = _own(id, found);
+        if (_words[id][position] != 0) revert ErrorsLib.NothingToSay(msg.sender);
+        _words[id][position] = hash;
         found.committed++;
         if (found.committed == found.validators) {
             found.phase = Phase.Revealing;
@@ -140,9 +145,10 @@ abstract contract Proofs is Validators, EIP712, IProofs {
     /// @inheritdoc IProofs
     function revealFinding(bytes32 id, Finding finding, bytes32 result, bytes32 salt) external {
         Proof memory found = _require(id, Phase.Revealing);
-        Drawn storage own = _own(id, found);
-        if (own.finding != Finding.None || own.word == 0) revert ErrorsLib.NothingToSay(msg.sender);
-        if (finding == Finding.None || own.word != findingHash(id, msg.sender, finding, result, salt)) {
+        (uint256 position, Drawn memory own) = _own(id, found);
+        bytes32 word = _words[id][position];
+        if (own.finding != Finding.None || word == 0) revert ErrorsLib.NothingToSay(msg.sender);
+        if (finding == Finding.None || word != findingHash(id, msg.sender, finding, result, salt)) {
             revert ErrorsLib.WrongReveal();
         }
         if (finding == Finding.Same) {
@@ -154,7 +160,8 @@ abstract contract Proofs is Validators, EIP712, IProofs {
             found.differs++;
         }
         own.finding = finding;
-        own.word = result;
+        _drawn[id][position] = own.pack();
+        _words[id][position] = result;
         if (_spoken(found) == found.committed) _close(found, uint40(block.timestamp));
         _proofs[id] = found.pack();
         emit EventsLib.FindingRevealed(id, msg.sender, finding, result);
@@ -210,10 +217,11 @@ abstract contract Proofs is Validators, EIP712, IProofs {
         view
         returns (Proof memory found, bytes32 seed, Outcome memory outcome, Drawn[] memory drawn)
     {
-        (found, seed, outcome) = (_current(id), _seeds[id], _outcomes[id]);
+        (found, seed, outcome) = (_current(id), _seeds[id], _outcomes[id].toOutcome());
         drawn = new Drawn[](found.validators);
         for (uint256 i = 0; i < drawn.length; i++) {
-            drawn[i] = _drawn[id][i];
+            drawn[i] = _drawn[id][i].toDrawn();
+            drawn[i].word = _words[id][i];
         }
     }
 
@@ -302,7 +310,7 @@ abstract contract Proofs is Validators, EIP712, IProofs {
     }
 
     function _setOutcome(bytes32 id, Verdict verdict, Outcome memory outcome) internal {
-        _outcomes[id] = outcome;
+        _outcomes[id] = outcome.pack();
         emit EventsLib.ProofConcluded(
             id, verdict, outcome.feePaid, outcome.feeBack, outcome.slashed, outcome.toConsumer
         );
@@ -312,7 +320,8 @@ abstract contract Proofs is Validators, EIP712, IProofs {
     function _rewardDiffering(bytes32 id, Proof memory found, uint64 amount) internal {
         uint64 part = amount / found.differs;
         for (uint256 i = 0; i < found.validators; i++) {
-            if (_drawn[id][i].finding == Finding.Differs) _credit(_drawn[id][i].validator, part);
+            Drawn memory drawn = _drawn[id][i].toDrawn();
+            if (drawn.finding == Finding.Differs) _credit(drawn.validator, part);
         }
         _credit(insurance, amount - part * found.differs);
     }
@@ -351,10 +360,10 @@ abstract contract Proofs is Validators, EIP712, IProofs {
     }
 
     /// @dev The caller's place among the drawn.
-    function _own(bytes32 id, Proof memory found) private view returns (Drawn storage own) {
-        for (uint256 i = 0; i < found.validators; i++) {
-            own = _drawn[id][i];
-            if (own.validator == msg.sender) return own;
+    function _own(bytes32 id, Proof memory found) private view returns (uint256 position, Drawn memory own) {
+        for (; position < found.validators; position++) {
+            own = _drawn[id][position].toDrawn();
+            if (own.validator == msg.sender) return (position, own);
         }
         revert ErrorsLib.NothingToSay(msg.sender);
     }
@@ -372,24 +381,23 @@ abstract contract Proofs is Validators, EIP712, IProofs {
         for (uint256 i = 0; i < positions.length; i++) {
             address validator = all[positions[i]];
             validators[i] = validator;
-            Drawn storage drawn = _drawn[id][i];
-            drawn.validator = validator;
-            drawn.reserved = _reserveUpTo(validator, stakePerProof);
+            uint64 reserved = _reserveUpTo(validator, stakePerProof);
+            _drawn[id][i] = Drawn({validator: validator, reserved: reserved, finding: Finding.None, word: 0}).pack();
         }
     }
 
     function _payValidators(bytes32 id, Proof memory found, uint64 share) private returns (uint64 paid) {
         uint64 lost = 0;
         for (uint256 i = 0; i < found.validators; i++) {
-            Drawn storage drawn = _drawn[id][i];
-            (address validator, uint64 reserved, Finding finding) = (drawn.validator, drawn.reserved, drawn.finding);
+            Drawn memory drawn = _drawn[id][i].toDrawn();
+            Finding finding = drawn.finding;
             bool earned = finding != Finding.None && !(found.canary && finding == Finding.Same);
             if (earned) {
                 paid += share;
-                _release(validator, reserved, 0, share);
+                _release(drawn.validator, drawn.reserved, 0, share);
             } else {
-                lost += reserved;
-                _forfeit(id, validator, reserved);
+                lost += drawn.reserved;
+                _forfeit(id, drawn.validator, drawn.reserved);
             }
         }
         if (lost != 0) _credit(insurance, lost);
@@ -397,8 +405,7 @@ abstract contract Proofs is Validators, EIP712, IProofs {
 
     function _contradicts(bytes32 id, Proof memory found, bytes32 result) private view returns (bool) {
         for (uint256 i = 0; i < found.validators; i++) {
-            Drawn storage other = _drawn[id][i];
-            if (other.finding == Finding.Differs && other.word != result) return true;
+            if (_drawn[id][i].toDrawn().finding == Finding.Differs && _words[id][i] != result) return true;
         }
         return false;
     }

@@ -6,6 +6,7 @@ import {NotaryConfig, Seat} from "./NotaryTypes.sol";
 import {IValidators} from "./interfaces/IValidators.sol";
 import {ErrorsLib} from "./libraries/ErrorsLib.sol";
 import {EventsLib} from "./libraries/EventsLib.sol";
+import {PackLib} from "./libraries/PackLib.sol";
 
 /// @title Validators
 /// @notice Who may be drawn.
@@ -13,6 +14,9 @@ import {EventsLib} from "./libraries/EventsLib.sol";
 /// a block both are final when the next one begins. Neither stake that comes and goes nor other proofs change it: who could
 /// make honest validators ineligible, by keeping their stake busy, would choose the rest.
 abstract contract Validators is Accounts, IValidators {
+    using PackLib for Seat;
+    using PackLib for uint256;
+
     /* CONSTANTS */
 
     /// @dev Each draw reads all seats.
@@ -29,7 +33,8 @@ abstract contract Validators is Accounts, IValidators {
 
     /* STORAGE */
 
-    Seat[] private _seats;
+    /// @dev Each a `Seat`, packed.
+    uint256[] private _seats;
     /// @dev The number of the seat, and 1.
     mapping(address validator => uint256) private _seatOf;
     /// @dev Validators that have not left.
@@ -51,7 +56,7 @@ abstract contract Validators is Accounts, IValidators {
         if (units == 0) revert ErrorsLib.ZeroValue();
         if (_seatOf[msg.sender] != 0) revert ErrorsLib.AlreadySeated(msg.sender);
         uint256 number = _freeSeat();
-        _seats[number] = Seat({validator: msg.sender, units: units, from: uint32(block.number), until: 0});
+        _seats[number] = Seat({validator: msg.sender, units: units, from: uint32(block.number), until: 0}).pack();
         _seatOf[msg.sender] = number + 1;
         _present++;
         _offerMore(msg.sender, units);
@@ -69,7 +74,7 @@ abstract contract Validators is Accounts, IValidators {
         uint256 number = _seatOf[validator];
         if (number == 0) revert ErrorsLib.NotSeated(validator);
         number--;
-        Seat memory seat = _seats[number];
+        Seat memory seat = _seats[number].toSeat();
         if (seat.until == 0) revert ErrorsLib.AlreadySeated(validator);
         uint256 lastDraw = uint256(seat.until) + drawDelay + HASHES_KEPT;
         if (block.number <= lastDraw) revert ErrorsLib.BlockNotReached(lastDraw + 1);
@@ -82,8 +87,11 @@ abstract contract Validators is Accounts, IValidators {
     /* VIEWS */
 
     /// @inheritdoc IValidators
-    function seats() external view returns (Seat[] memory) {
-        return _seats;
+    function seats() external view returns (Seat[] memory all) {
+        all = new Seat[](_seats.length);
+        for (uint256 i = 0; i < all.length; i++) {
+            all[i] = _seats[i].toSeat();
+        }
     }
 
     /* FOR PROOFS */
@@ -102,11 +110,11 @@ abstract contract Validators is Accounts, IValidators {
         view
         returns (address[] memory validators, uint64[] memory weights)
     {
-        Seat[] memory all = _seats;
-        validators = new address[](all.length);
-        weights = new uint64[](all.length);
-        for (uint256 i = 0; i < all.length; i++) {
-            Seat memory seat = all[i];
+        uint256 count = _seats.length;
+        validators = new address[](count);
+        weights = new uint64[](count);
+        for (uint256 i = 0; i < count; i++) {
+            Seat memory seat = _seats[i].toSeat();
             validators[i] = seat.validator;
             bool isThere = seat.from <= fixedAt && (seat.until == 0 || seat.until >= fixedAt);
             // An empty seat has no units.
@@ -127,21 +135,23 @@ abstract contract Validators is Accounts, IValidators {
 
     function _leave(address validator) private {
         uint256 number = _seatOf[validator] - 1;
-        _seats[number].until = uint32(block.number);
+        Seat memory seat = _seats[number].toSeat();
+        seat.until = uint32(block.number);
+        _seats[number] = seat.pack();
         _present--;
         emit EventsLib.ValidatorLeft(validator, number);
     }
 
     function _isPresent(address who) private view returns (bool) {
         uint256 number = _seatOf[who];
-        return number != 0 && _seats[number - 1].until == 0;
+        return number != 0 && _seats[number - 1].toSeat().until == 0;
     }
 
     /// @dev The first free seat, or a new one.
     function _freeSeat() private returns (uint256 number) {
         uint256 count = _seats.length;
         for (; number < count; number++) {
-            if (_seats[number].validator == address(0)) return number;
+            if (_seats[number] == 0) return number;
         }
         if (count == SEATS_MAX) revert ErrorsLib.NoSeatFree();
         _seats.push();

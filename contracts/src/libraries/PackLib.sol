@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {Phase, Proof, Verdict} from "../NotaryTypes.sol";
+import {Drawn, Finding, Outcome, Phase, Proof, Seat, Verdict} from "../NotaryTypes.sol";
 import {Account, Lease, Offer, State} from "../Types.sol";
 
 /// @title PackLib
@@ -84,5 +84,40 @@ library PackLib {
         value.excused = (word >> 58) & 1 != 0;
         value.deadline = uint40(word >> 64);
         value.drawBlock = uint40(word >> 104);
+    }
+
+    /// @dev Without its word, which has a slot of its own.
+    function pack(Drawn memory value) internal pure returns (uint256) {
+        return uint256(uint160(value.validator)) | (uint256(value.reserved) << 160) | (uint256(value.finding) << 224);
+    }
+
+    function toDrawn(uint256 word) internal pure returns (Drawn memory value) {
+        value.validator = address(uint160(word));
+        value.reserved = uint64(word >> 160);
+        value.finding = Finding(uint8(word >> 224));
+    }
+
+    function pack(Outcome memory value) internal pure returns (uint256) {
+        return uint256(value.feePaid) | (uint256(value.feeBack) << 64) | (uint256(value.slashed) << 128)
+            | (uint256(value.toConsumer) << 192);
+    }
+
+    function toOutcome(uint256 word) internal pure returns (Outcome memory value) {
+        value.feePaid = uint64(word);
+        value.feeBack = uint64(word >> 64);
+        value.slashed = uint64(word >> 128);
+        value.toConsumer = uint64(word >> 192);
+    }
+
+    function pack(Seat memory value) internal pure returns (uint256) {
+        return uint256(uint160(value.validator)) | (uint256(value.units) << 160) | (uint256(value.from) << 192)
+            | (uint256(value.until) << 224);
+    }
+
+    function toSeat(uint256 word) internal pure returns (Seat memory value) {
+        value.validator = address(uint160(word));
+        value.units = uint32(word >> 160);
+        value.from = uint32(word >> 192);
+        value.until = uint32(word >> 224);
     }
 }
