@@ -25,7 +25,7 @@ use domain::{Timestamp, Usd};
 
 pub use self::call::{Calls, TokenCalls, give_gas};
 pub use self::contact::{CONTACT_BYTES_MAX, Contact, ContactError};
-pub use self::deploy::{DeployError, Deployed, MarketTerms, deploy, hand_out};
+pub use self::deploy::{DeployError, Deployed, MarketTerms, NotaryTerms, deploy, deploy_judged, hand_out};
 pub use self::events::{Happened, MarketEvent};
 pub use self::nouns::{Account, Cause, Lease, Offer, OfferTerms, State, Unbonding};
 pub use self::order::{Digests, OfferId, Order, SIGNATURE_BYTES, charge, signer_of};

@@ -230,7 +230,8 @@ impl Notary {
     }
 
     async fn ask<C: SolCall>(&self, call: C) -> Result<C::Return, ReadError> {
-        let request = TransactionRequest::default().to(self.address).input(Bytes::from(call.abi_encode()).into());
+        let request =
+            TransactionRequest::default().to(self.address).input(Bytes::from(call.abi_encode()).into());
         match self.provider.call(request).await {
             Ok(answer) => C::abi_decode_returns_validate(&answer).map_err(|_| self.no_notary()),
             Err(error) if error.as_error_resp().is_some_and(|said| said.as_revert_data().is_some()) => {

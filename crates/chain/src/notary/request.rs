@@ -1,6 +1,6 @@
 //! What is to be checked, and what is signed and hashed about it: by EIP-712, bound to one notary on one chain.
 
-use alloy::primitives::{Address, B256, keccak256};
+use alloy::primitives::{Address, B256, U256, keccak256};
 use alloy::sol_types::{Eip712Domain, SolStruct, SolValue, eip712_domain};
 use domain::Finding;
 
@@ -92,7 +92,8 @@ pub fn subject_elsewhere(network: &str, label: &str) -> B256 {
 
 /// What a validator commits to: it cannot be revealed in another's name, or guessed without the salt.
 pub fn finding_hash(proof: B256, validator: Address, finding: Finding, result: B256, salt: B256) -> B256 {
-    keccak256((proof, validator, finding_number(finding), result, salt).abi_encode())
+    let finding = U256::from(finding_number(finding));
+    keccak256((proof, validator, finding, result, salt).abi_encode())
 }
 
 /// The digests of one notary on one chain.

@@ -84,9 +84,21 @@ struct Found {
 impl WaagNetwork {
     /// Nothing is asked of the chain yet.
     pub fn new(parts: Parts) -> Self {
-        let Parts { name, market, notary, from_block, confirmations, sender, clock, simulated, heartbeat } = parts;
+        let Parts { name, market, notary, from_block, confirmations, sender, clock, simulated, heartbeat } =
+            parts;
         let follower = market.follower(from_block, confirmations, &[]);
-        Self { name, market, notary, from_block, follower, sender, clock, simulated, heartbeat, seen: Mutex::default() }
+        Self {
+            name,
+            market,
+            notary,
+            from_block,
+            follower,
+            sender,
+            clock,
+            simulated,
+            heartbeat,
+            seen: Mutex::default(),
+        }
     }
 
     /// Reads what is new, and says what `look` finds then.

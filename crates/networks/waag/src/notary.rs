@@ -209,7 +209,11 @@ impl WaagNetwork {
     /// While one of our proofs is open, the chain must go on.
     async fn prove(&self, id: B256, open: bool) {
         let mut seen = self.seen.lock().await;
-        if open { seen.proving.insert(id) } else { seen.proving.remove(&id) };
+        if open {
+            seen.proving.insert(id)
+        } else {
+            seen.proving.remove(&id)
+        };
         self.beat(&mut seen);
     }
 
@@ -239,7 +243,11 @@ impl WaagNetwork {
             verdict: found.verdict.or((found.phase == Phase::Abandoned).then_some(Verdict::Unknown)),
             fee_paid: usd(found.outcome.fee_paid),
             slashed: usd(found.outcome.slashed),
-            compensated: if found.outcome.to_consumer == 0 { Usd::ZERO } else { usd(found.outcome.to_consumer) },
+            compensated: if found.outcome.to_consumer == 0 {
+                Usd::ZERO
+            } else {
+                usd(found.outcome.to_consumer)
+            },
             deadline: (phase != ProofPhase::Concluded).then_some(found.deadline),
             gas,
             txs,
