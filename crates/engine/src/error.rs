@@ -35,6 +35,20 @@ pub enum Error {
         /// Whose.
         of: String,
     },
+    /// The audit log could not be read or written.
+    #[error("the audit log failed")]
+    Log(#[from] evidence::log::Wrong),
+    /// Less than was published in the audit log is found, or something else. Nothing is signed.
+    #[error("the audit log is not continued: {why}; {next}")]
+    AuditBehind {
+        /// What was found.
+        why: String,
+        /// What a person can do.
+        next: &'static str,
+    },
+    /// The notary could not be asked how far the audit log had come.
+    #[error("the notary could not be asked how far the audit log had come")]
+    Notary(#[source] market::Error),
     /// A file could not be used.
     #[error("a temporary file could not be used")]
     File(#[from] std::io::Error),

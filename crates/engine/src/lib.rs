@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod audit;
 mod config;
 mod context;
 mod error;
@@ -57,6 +58,7 @@ impl Engine {
             Box::new(proofs::Proofs(context())),
             Box::new(settlements::Settlements(context())),
             Box::new(settlements::Escrows::new(context())),
+            Box::new(audit::Audit::new(context())),
         ]
     }
 
@@ -66,7 +68,10 @@ impl Engine {
     /// The data store failed.
     pub async fn fund(&self, amount: Usd) -> Result<(), Error> {
         let mut tx = self.context.store.begin().await?;
-        tx.account_fund(self.context.config.account, amount, self.context.now()).await?;
+        let (account, now) = (self.context.config.account, self.context.now());
+        tx.account_fund(account, amount, now).await?;
+        let body = format!("{{\"amount_usd\":\"{amount}\"}}");
+        tx.outbox_add(now, "account.funded", &account.to_string(), &body).await?;
         Ok(tx.commit().await?)
     }
 

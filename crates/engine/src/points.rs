@@ -35,4 +35,8 @@ pub const POINTS: &[&str] = &[
     "settlement.post.after",
     "job.settle.before",
     "job.settle.after",
+    "audit.tiles.before",
+    "audit.tiles.after",
+    "audit.head.after",
+    "audit.mark.after",
 ];

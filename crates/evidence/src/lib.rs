@@ -4,6 +4,7 @@ mod canary;
 pub mod deterrence;
 mod draw;
 mod leaf;
+pub mod log;
 pub mod tree;
 mod typed;
 mod verdict;

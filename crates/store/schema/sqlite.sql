@@ -249,6 +249,20 @@ CREATE TABLE outbox (
     body TEXT NOT NULL
 );
 
+-- How far the outbox stands in the audit log with this name: its first `size` rows, each the entry before its `seq`.
+CREATE TABLE published (
+    origin TEXT PRIMARY KEY,
+    size BIGINT NOT NULL CHECK (size >= 0),
+    root BLOB NOT NULL CHECK (length(root) = 32),
+    checkpoint TEXT NOT NULL
+);
+
+-- From what the salts of a job's commitments in the audit log follow. Without it nobody can tell what was committed to.
+CREATE TABLE job_secret (
+    job TEXT PRIMARY KEY,
+    secret BLOB NOT NULL CHECK (length(secret) = 32)
+);
+
 CREATE TABLE alert (
     code TEXT NOT NULL,
     subject TEXT NOT NULL,

@@ -6,7 +6,8 @@ use crate::error::Doing;
 use crate::{Error, Tx};
 
 impl Tx {
-    /// Removes a settled job with its plans, executions, leases, logs and object rows. The ledger and the outbox stay.
+    /// Removes a settled job with its plans, executions, leases, logs, object rows, and with the secret what its
+    /// commitments in the outbox are about. The ledger and the outbox stay.
     /// Returns whether it was there and settled.
     ///
     /// # Errors
@@ -31,6 +32,7 @@ impl Tx {
             "DELETE FROM execution WHERE job = $1",
             "DELETE FROM placement WHERE job = $1",
             "DELETE FROM object WHERE job = $1",
+            "DELETE FROM job_secret WHERE job = $1",
             "DELETE FROM job WHERE id = $1",
         ] {
             sqlx::query(sql).bind(id.to_string()).execute(self.conn()).await.doing(doing)?;

@@ -142,6 +142,8 @@ rows! {
     "engine.release_alert", "a release not confirmed after this raises an alert", defaults().release_alert,
         |s, t| span(&mut s.engine.release_alert, t);
     "engine.escrow_every", "escrows are asked what has moved after this", defaults().escrow_every, |s, t| span(&mut s.engine.escrow_every, t);
+    "engine.audit_every", "what happened is published in the audit log at most this often", defaults().audit_every, |s, t| span(&mut s.engine.audit_every, t);
+    "engine.anchor_every", "the head of the audit log is written down at the notary at most this often", defaults().anchor_every, |s, t| span(&mut s.engine.anchor_every, t);
     "engine.commit_patience", "a provider has so long to commit to its work; then its agent's word is brought for it",
         defaults().commit_patience, |s, t| span(&mut s.engine.commit_patience, t);
     "engine.validators", "so many validators are drawn for each check of a job's work, at most 16", defaults().validators,

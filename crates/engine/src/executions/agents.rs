@@ -258,6 +258,8 @@ impl Engine {
         if !tx.execution_change(&execution, change, now).await? {
             return Err(AgentRefusal::NotYet);
         }
+        let body = format!("{{\"outcome\":\"{}\"}}", outcome.code());
+        tx.outbox_add(now, "execution.ended", &execution.id.to_string(), &body).await?;
         if let Some(lease) = execution.lease {
             release(&mut tx, lease, EndReason::Finished, now).await?;
         }

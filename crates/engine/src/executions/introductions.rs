@@ -73,6 +73,9 @@ impl Engine {
         let lease = self.signs(&execution, &claim).await?;
         let mut tx = self.context.store.begin().await?;
         tx.claim_insert(lease, &claim).await?;
+        let body =
+            format!("{{\"root\":\"{}\",\"leaf_count\":{}}}", hex::encode(&claim.root), claim.leaf_count);
+        tx.outbox_add(self.context.now(), "lease.committed", &lease.to_string(), &body).await?;
         tx.commit().await?;
         self.heard(&execution);
         Ok(())

@@ -114,6 +114,9 @@ impl Engine {
             tx.claim_insert(*lease, claim).await?;
         }
         tx.object_insert(&row).await?;
+        let body =
+            format!("{{\"segment\":{segment},\"object\":\"{}\",\"digest\":\"{}\"}}", row.id, row.digest);
+        tx.outbox_add(row.created_at, "checkpoint.stored", &execution.id.to_string(), &body).await?;
         tx.job_progress(execution.job, segment).await?;
         tx.commit().await?;
         self.context.reached("execution.checkpoint.after")?;
@@ -149,6 +152,8 @@ impl Engine {
             return Err(AgentRefusal::Ended);
         }
         tx.object_insert(&row).await?;
+        let body = format!("{{\"object\":\"{}\",\"digest\":\"{}\"}}", row.id, row.digest);
+        tx.outbox_add(row.created_at, "outputs.stored", &execution.id.to_string(), &body).await?;
         tx.commit().await?;
         self.heard(&execution);
         Ok(self.receipt(&row, execution.id))

@@ -10,9 +10,10 @@ use domain::{
 };
 use policy::failover::{self, Next};
 use policy::placement::{self, Situation, place};
-use store::{ExecutionChange, ExecutionRow, JobChange, JobRow, LeaseRow};
+use store::{ExecutionChange, ExecutionRow, JobChange, JobRow, LeaseRow, Tx};
 use wire::doc;
 
+use crate::audit::committed;
 use crate::context::Context;
 use crate::jobs::end;
 use crate::proofs::{refuted, set_back};
@@ -172,7 +173,8 @@ impl Placements {
         if !tx.job_change(job, change, now).await? {
             return Ok(());
         }
-        tx.placement_insert(placement.id, job.id, now, &doc::placement_to_text(placement)).await?;
+        let plan = doc::placement_to_text(placement);
+        tx.placement_insert(placement.id, job.id, now, &plan).await?;
         match current {
             Some(row) => {
                 let change = ExecutionChange {
@@ -186,8 +188,7 @@ impl Placements {
             }
             None => tx.execution_insert(&new_execution(execution, job, placement, now)).await?,
         }
-        let body = format!("{{\"placement\":\"{}\"}}", placement.id);
-        tx.outbox_add(now, "placement.chosen", &job.id.to_string(), &body).await?;
+        chosen(&mut tx, execution, placement, &plan, now).await?;
         tx.commit().await?;
         self.0.reached("placement.store.after")?;
         Ok(())
@@ -249,6 +250,26 @@ impl Placements {
         }
         Ok(())
     }
+}
+
+/// Writes down which plan is followed from now on.
+pub(crate) async fn chosen(
+    tx: &mut Tx,
+    execution: ExecutionId,
+    placement: &Placement,
+    plan: &str,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let (kind, subject) = ("placement.chosen", placement.job.to_string());
+    let plan = committed(tx, placement.job, kind, &subject, "plan", plan).await?;
+    let network = placement.ranked.first().map_or("", |best| best.offer.id.network.as_str());
+    let total = placement.ranked.first().map(|best| best.estimate.total).unwrap_or_default();
+    let body = format!(
+        "{{\"placement\":\"{}\",\"execution\":\"{execution}\",\"attempt\":{},\"network\":\"{network}\",\
+         \"expected_usd\":\"{total}\",\"admissible\":{},\"plan\":\"{plan}\"}}",
+        placement.id, placement.attempt, placement.admissible
+    );
+    Ok(tx.outbox_add(now, kind, &subject, &body).await?)
 }
 
 fn new_execution(id: ExecutionId, job: &JobRow, placement: &Placement, now: Timestamp) -> ExecutionRow {

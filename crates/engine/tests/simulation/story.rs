@@ -215,6 +215,7 @@ pub(crate) fn config() -> Config {
         offers_every: secs(40),
         observe_every: secs(20),
         sweep_every: secs(60),
+        audit_every: secs(20),
         ..Config::default()
     }
 }

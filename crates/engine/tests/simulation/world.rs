@@ -422,8 +422,11 @@ impl World {
 
     /// Long after the last job nothing may be left.
     async fn rest_in_peace(&mut self) -> Result<(), Violation> {
-        if self.up.is_none() {
+        // What is still armed may kill it once more while it does what was left.
+        while self.up.is_none() {
             self.start().await?;
+            self.time.go_on_to(self.time.real() + STRIDE);
+            self.come_to_rest().await?;
         }
         self.time.go_on_to(self.time.real() + STRIDE);
         self.come_to_rest().await?;
@@ -438,6 +441,8 @@ impl World {
         if account.held > Usd::ZERO {
             return Err(format!("{} is held though every job is settled", account.held));
         }
+        let engine = Engine::new(self.parts(Arc::new(domain::NoProbe)));
+        crate::audit::whole(&engine, &self.store).await?;
         Ok(())
     }
 
