@@ -28,7 +28,7 @@ const DEPLOYER_ETHER: u64 = 1_000_000_000;
 const GAS_ETHER: u64 = 1_000;
 const WEI: u64 = 1_000_000_000_000_000_000;
 const WEI_PER_GWEI: u128 = 1_000_000_000;
-const DEPLOY_GAS: u64 = 10_000_000;
+const DEPLOY_GAS: u64 = 15_000_000;
 /// Test dollars for each provider, enough for its stake.
 const PROVIDER_USD: u64 = 10_000;
 /// A provider stakes a dollar for each unit, and the price of a lease stands behind it in full.

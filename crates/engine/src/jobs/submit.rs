@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use custody::{DataKey, Digest, digest, seal_bytes, wrap};
 use domain::{
-    HoldId, JobId, JobSpec, JobState, NetworkName, ObjectId, PlacementCause, PlacementId, Refusal, Timestamp, Usd,
+    HoldId, JobId, JobSpec, JobState, NetworkName, ObjectId, PlacementCause, PlacementId, Refusal, Timestamp,
+    Usd,
 };
 use policy::admission::{self, AdmissionRefusal, Limits};
 use policy::placement::{self, Situation, place};

@@ -180,13 +180,11 @@ impl Proofs {
         let whole = execution.is_some_and(|x| matches!(x.state, ExecutionState::Lost(_)));
         let spec = Context::spec(&job)?;
         let price = self.price(lease)?;
-        let Some(validators) = self.audit(lease, &spec, segments, price).await? else { return Ok(Asked::NotDrawn) };
-        let config = &self.0.config;
-        let rules = Rules {
-            validators,
-            replay_bps: config.replay_bps,
-            replay_min: config.replay_min,
+        let Some(validators) = self.audit(lease, &spec, segments, price).await? else {
+            return Ok(Asked::NotDrawn);
         };
+        let config = &self.0.config;
+        let rules = Rules { validators, replay_bps: config.replay_bps, replay_min: config.replay_min };
         let terms = terms(&rules, &spec, segments, whole, price);
         Ok(Asked::This(Requested {
             root: claim.root.clone(),

@@ -5,7 +5,7 @@ use domain::{
     ProviderName, Refusal, Region, Requirement, Timestamp,
 };
 use waag_policy::eligibility::{refusal, refusal_of_assigned};
-use waag_policy::placement::Situation;
+use waag_policy::placement::{Situation, estimate};
 
 use crate::support::{MINUTE, NOW, SECOND, first, hourly, offer, only, queue, spec, usd};
 

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use domain::{
     Assurance, Billing, Budget, FailoverRule, Firmness, Hardware, JobId, JobSpec, Level, Millis, NetworkName,
-    Offer, OfferRef, PlacementCause, Quote, Requirement, Targets, Timestamp, Usd, UsdPerHour, Verify, VerifyMethod,
+    Offer, OfferRef, PlacementCause, Quote, Requirement, Targets, Timestamp, Usd, UsdPerHour, Verify,
+    VerifyMethod,
 };
 use waag_policy::placement::Situation;
 
