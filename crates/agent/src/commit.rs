@@ -90,7 +90,8 @@ impl Delegate {
     /// # Errors
     /// The folder cannot be used.
     pub(crate) fn leave_canary(&self, canary: &Canary) -> io::Result<()> {
-        let doc = CanaryDoc { salt: hex_of(&canary.salt), index: canary.index };
+        let Canary { salt, index, position } = *canary;
+        let doc = CanaryDoc { salt: hex_of(&salt), index, position };
         self.leave_whole(CANARY_FILE, &serde_json::to_vec(&doc)?)
     }
 
