@@ -7,7 +7,7 @@ import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 
-import {Account, Config, Unbonding} from "./Types.sol";
+import {Account, Unbonding} from "./Types.sol";
 import {IAccounts} from "./interfaces/IAccounts.sol";
 import {ErrorsLib} from "./libraries/ErrorsLib.sol";
 import {EventsLib} from "./libraries/EventsLib.sol";
@@ -38,13 +38,13 @@ abstract contract Accounts is ReentrancyGuardTransient, IAccounts {
 
     /* CONSTRUCTOR */
 
-    constructor(Config memory config) {
-        if (config.token == address(0) || config.insurance == address(0)) revert ErrorsLib.ZeroValue();
-        if (config.unbondingPeriod == 0) revert ErrorsLib.ZeroValue();
-        _token = IERC20(config.token);
-        insurance = config.insurance;
-        stakePerUnit = config.stakePerUnit;
-        unbondingPeriod = config.unbondingPeriod;
+    constructor(address token_, address insurance_, uint64 stakePerUnit_, uint32 unbondingPeriod_) {
+        if (token_ == address(0) || insurance_ == address(0)) revert ErrorsLib.ZeroValue();
+        if (unbondingPeriod_ == 0) revert ErrorsLib.ZeroValue();
+        _token = IERC20(token_);
+        insurance = insurance_;
+        stakePerUnit = stakePerUnit_;
+        unbondingPeriod = unbondingPeriod_;
     }
 
     /* MONEY */
@@ -124,7 +124,7 @@ abstract contract Accounts is ReentrancyGuardTransient, IAccounts {
     }
 
     /// @inheritdoc IAccounts
-    function token() external view returns (address) {
+    function token() public view returns (address) {
         return address(_token);
     }
 
@@ -145,10 +145,10 @@ abstract contract Accounts is ReentrancyGuardTransient, IAccounts {
         _accounts[provider] = owned.pack();
     }
 
-    /* FOR LEASES */
+    /* FOR LEASES AND PROOFS */
 
     /// @dev Takes `amount` from the balance of `owner`, and what is missing there from its allowance.
-    function _draw(address owner, uint64 amount) internal {
+    function _collect(address owner, uint64 amount) internal {
         Account memory owned = _accounts[owner].toAccount();
         uint64 own = owned.balance < amount ? owned.balance : amount;
         owned.balance -= own;
@@ -170,6 +170,21 @@ abstract contract Accounts is ReentrancyGuardTransient, IAccounts {
         owned.reserved += amount;
         _requireStake(provider, owned);
         _accounts[provider] = owned.pack();
+    }
+
+    /// @dev Puts up to `amount` of the stake of `provider` that backs nothing else yet behind a proof. How much there was.
+    function _reserveUpTo(address provider, uint64 amount) internal returns (uint64 reserved) {
+        Account memory owned = _accounts[provider].toAccount();
+        uint64 free = owned.stake - owned.reserved;
+        reserved = free < amount ? free : amount;
+        owned.reserved += reserved;
+        _accounts[provider] = owned.pack();
+    }
+
+    /// @dev Whether the stake of `provider` suffices for the units that it offers.
+    function _coversUnits(address provider) internal view returns (bool) {
+        Account memory owned = _accounts[provider].toAccount();
+        return owned.stake >= uint256(owned.offered) * stakePerUnit;
     }
 
     /// @dev Frees `reserved` of the stake of `provider`, cuts `slashed` from it, and credits `paid`.

@@ -32,11 +32,11 @@ contract Market is Leases, Ownable2Step, IMarket {
     constructor(address owner, Config memory config)
         Ownable(owner)
         EIP712("Waag", "1")
-        Accounts(config)
+        Accounts(config.token, config.insurance, config.stakePerUnit, config.unbondingPeriod)
         Leases(config)
     {
         verifierDelay = uint40(config.commitWindow) + config.verdictWindow + config.disputeWindow
-            + config.unbondingPeriod;
+        + config.unbondingPeriod;
         _setVerifier(config.verifier);
     }
 

@@ -10,7 +10,9 @@ use policy::admission::{self, AdmissionRefusal, Limits};
 use policy::placement::{self, Situation, place};
 use store::{JobRow, ObjectKind, ObjectRow};
 use wire::agent::{Bundle, WRAP_INFO};
+use wire::audit::committed;
 
+use crate::audit::job_secret;
 use crate::{Engine, Error, SubmitError};
 
 /// A job to be taken.
@@ -210,8 +212,13 @@ impl Engine {
         {
             return Ok(Stored::NoInputs);
         }
-        let body = format!("{{\"spec\":\"{}\",\"hold_usd\":\"{hold}\"}}", digest(row.spec.as_bytes()));
-        tx.outbox_add(now, "job.admitted", &row.id.to_string(), &body).await?;
+        let secret = job_secret(&*self.context.entropy);
+        tx.secret_insert(row.id, &secret).await?;
+        let (kind, subject) = ("job.admitted", row.id.to_string());
+        let spec = committed(&secret, kind, &subject, "spec", &row.spec);
+        let segments = row.segments;
+        let body = format!("{{\"spec\":\"{spec}\",\"hold_usd\":\"{hold}\",\"segments\":{segments}}}");
+        tx.outbox_add(now, kind, &subject, &body).await?;
         tx.commit().await?;
         Ok(Stored::New)
     }
