@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use agent::Delegate;
 use agent::replay::digest_of;
 use anyhow::Context;
+use custody::OsEntropy;
 use domain::ExecutionId;
 use evidence::Leaf;
 use wire::agent::{BootDoc, Credential, PROTOCOL, hex_of};
@@ -82,7 +83,8 @@ pub(super) fn memory_mib(folder: &Path) -> Done<f64> {
 /// As the agent does with each new state.
 fn commit(delegate: &Delegate, index: u64, state: &Path) -> Done {
     let digest = digest_of(&mut File::open(state).context("open a state")?).context("read a state")?;
-    delegate.commit(&[6; 32], Leaf::state(index, digest)).context("commit to a state")?;
+    let commitment = delegate.commit(&[6; 32], Leaf::state(index, digest)).context("commit to a state")?;
+    commitment.context("an agent with a delegation commits")?;
     Ok(())
 }
 
@@ -100,8 +102,7 @@ fn delegate(folder: &Path) -> Done<Delegate> {
         },
         fault: None,
     };
-    let delegate = Delegate::of(&boot, folder).context("make an agent that commits")?;
-    Ok(delegate.context("an agent with a delegation commits")?)
+    Ok(Delegate::of(&boot, folder, &OsEntropy).context("make an agent that commits")?)
 }
 
 /// Files of so many bytes, none like another.
