@@ -2,7 +2,6 @@
 pragma solidity 0.8.37;
 
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
-import {IERC20Permit} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Permit.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
@@ -51,13 +50,6 @@ abstract contract Accounts is ReentrancyGuardTransient, IAccounts {
 
     /// @inheritdoc IAccounts
     function deposit(uint64 amount) external {
-        _deposit(amount);
-    }
-
-    /// @inheritdoc IAccounts
-    function depositWithPermit(uint64 amount, uint256 deadline, uint8 v, bytes32 r, bytes32 s) external {
-        // Whoever sees the signature may submit it first; then the allowance is there, which is all that matters.
-        try IERC20Permit(address(_token)).permit(msg.sender, address(this), amount, deadline, v, r, s) {} catch {}
         _deposit(amount);
     }
 
@@ -126,6 +118,15 @@ abstract contract Accounts is ReentrancyGuardTransient, IAccounts {
     /// @inheritdoc IAccounts
     function token() public view returns (address) {
         return address(_token);
+    }
+
+    /* FOR ALL */
+
+    /// @dev Pulls `amount` of the caller's tokens into its balance.
+    function _deposit(uint64 amount) internal {
+        if (amount == 0) revert ErrorsLib.ZeroValue();
+        _pull(msg.sender, amount);
+        _credit(msg.sender, amount);
     }
 
     /* FOR OFFERS */
@@ -197,12 +198,6 @@ abstract contract Accounts is ReentrancyGuardTransient, IAccounts {
     }
 
     /* INTERNAL */
-
-    function _deposit(uint64 amount) private {
-        if (amount == 0) revert ErrorsLib.ZeroValue();
-        _pull(msg.sender, amount);
-        _credit(msg.sender, amount);
-    }
 
     /// @dev The last effect of its callers. Guarded together with `withdraw`, so that nothing else moves the market's tokens
     /// between the two looks.

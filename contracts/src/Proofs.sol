@@ -2,11 +2,11 @@
 pragma solidity 0.8.37;
 
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
-import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 
+import {Draws} from "./Draws.sol";
 import {
     Drawn,
     Finding,
@@ -19,7 +19,9 @@ import {
     Request,
     Verdict
 } from "./NotaryTypes.sol";
+import {Typed} from "./Typed.sol";
 import {Validators} from "./Validators.sol";
+import {IDraws} from "./interfaces/IDraws.sol";
 import {IProofs} from "./interfaces/IProofs.sol";
 import {DrawLib} from "./libraries/DrawLib.sol";
 import {ErrorsLib} from "./libraries/ErrorsLib.sol";
@@ -30,7 +32,7 @@ import {TreeLib} from "./libraries/TreeLib.sol";
 
 /// @title Proofs
 /// @notice The state machine of a proof; `contracts/README.md` has it as a table. What a verdict does to a lease is not here.
-abstract contract Proofs is Validators, EIP712, IProofs {
+abstract contract Proofs is Validators, Typed, IProofs {
     using PackLib for Drawn;
     using PackLib for Outcome;
     using PackLib for Proof;
@@ -45,6 +47,8 @@ abstract contract Proofs is Validators, EIP712, IProofs {
 
     /* IMMUTABLES */
 
+    /// @inheritdoc IProofs
+    IDraws public immutable draws;
     /// @inheritdoc IProofs
     uint64 public immutable minFee;
     /// @inheritdoc IProofs
@@ -73,6 +77,7 @@ abstract contract Proofs is Validators, EIP712, IProofs {
         if (config.findingWindow == 0 || config.revealWindow == 0 || config.excuseWindow == 0) {
             revert ErrorsLib.ZeroValue();
         }
+        draws = new Draws();
         minFee = config.minFee;
         findingWindow = config.findingWindow;
         revealWindow = config.revealWindow;
@@ -82,7 +87,7 @@ abstract contract Proofs is Validators, EIP712, IProofs {
     /* OPENING */
 
     /// @inheritdoc IProofs
-    function openSigned(Request calldata request, bytes calldata signature, bytes calldata contact)
+    function openSigned(Request memory request, bytes calldata signature, bytes calldata contact)
         external
         returns (bytes32)
     {
@@ -92,7 +97,7 @@ abstract contract Proofs is Validators, EIP712, IProofs {
     }
 
     /// @inheritdoc IProofs
-    function draw(Request calldata request) external {
+    function draw(Request memory request) external {
         (bytes32 id, Proof memory found) = _find(request, Phase.Opened);
         if (block.timestamp > found.deadline) revert ErrorsLib.TooLate(found.deadline);
         if (block.number <= found.drawBlock) revert ErrorsLib.BlockNotReached(uint256(found.drawBlock) + 1);
@@ -114,7 +119,7 @@ abstract contract Proofs is Validators, EIP712, IProofs {
     }
 
     /// @inheritdoc IProofs
-    function abandon(Request calldata request) external {
+    function abandon(Request memory request) external {
         (bytes32 id, Proof memory found) = _find(request, Phase.Opened);
         if (block.timestamp <= found.deadline) revert ErrorsLib.TooEarly(found.deadline);
         found.phase = Phase.Abandoned;
@@ -148,7 +153,7 @@ abstract contract Proofs is Validators, EIP712, IProofs {
         (uint256 position, Drawn memory own) = _own(id, found);
         bytes32 word = _words[id][position];
         if (own.finding != Finding.None || word == 0) revert ErrorsLib.NothingToSay(msg.sender);
-        if (finding == Finding.None || word != findingHash(id, msg.sender, finding, result, salt)) {
+        if (finding == Finding.None || word != HashLib.finding(id, msg.sender, finding, result, salt)) {
             revert ErrorsLib.WrongReveal();
         }
         if (finding == Finding.Same) {
@@ -168,7 +173,7 @@ abstract contract Proofs is Validators, EIP712, IProofs {
     }
 
     /// @inheritdoc IProofs
-    function openCanary(Request calldata request, Planted calldata planted) external {
+    function openCanary(Request memory request, Planted calldata planted) external {
         (bytes32 id, Proof memory found) = _find(request, Phase.Closing);
         if (msg.sender != request.consumer) revert ErrorsLib.Unauthorized(msg.sender);
         // A leaf is what the segment before it ends with.
@@ -184,7 +189,7 @@ abstract contract Proofs is Validators, EIP712, IProofs {
     }
 
     /// @inheritdoc IProofs
-    function excuse(Request calldata request, Receipt[] calldata receipts) external {
+    function excuse(Request memory request, Receipt[] calldata receipts) external {
         (bytes32 id, Proof memory found) = _find(request, Phase.Excusing);
         if (block.timestamp > found.deadline) revert ErrorsLib.TooLate(found.deadline);
         uint32[] memory segments = _drawnSegments(id, request);
@@ -207,8 +212,8 @@ abstract contract Proofs is Validators, EIP712, IProofs {
     /* VIEWS */
 
     /// @inheritdoc IProofs
-    function proofId(Request calldata request) public view returns (bytes32) {
-        return _hashTypedDataV4(HashLib.request(request));
+    function proofId(Request memory request) public view returns (bytes32) {
+        return _digest(HashLib.request(request));
     }
 
     /// @inheritdoc IProofs
@@ -226,36 +231,13 @@ abstract contract Proofs is Validators, EIP712, IProofs {
     }
 
     /// @inheritdoc IProofs
-    function drawnSegments(bytes32 seed, uint32 segments, uint32 sample) external pure returns (uint32[] memory) {
-        return DrawLib.segments(seed, segments, sample);
-    }
-
-    /// @inheritdoc IProofs
-    function drawnValidators(bytes32 seed, uint64[] calldata stakes, uint256 wanted)
-        external
-        pure
-        returns (uint256[] memory)
-    {
-        return DrawLib.validators(seed, stakes, wanted);
-    }
-
-    /// @inheritdoc IProofs
-    function findingHash(bytes32 id, address validator, Finding finding, bytes32 result, bytes32 salt)
-        public
-        pure
-        returns (bytes32)
-    {
-        return keccak256(abi.encode(id, validator, finding, result, salt));
-    }
-
-    /// @inheritdoc IProofs
     function commitmentDigest(bytes32 subject, bytes32 root, uint32 leafCount) public view returns (bytes32) {
-        return _hashTypedDataV4(HashLib.commitment(subject, root, leafCount));
+        return _digest(HashLib.commitment(subject, root, leafCount));
     }
 
     /// @inheritdoc IProofs
     function uploadDigest(bytes32 subject, uint64 index, bytes32 leaf) public view returns (bytes32) {
-        return _hashTypedDataV4(HashLib.upload(subject, index, leaf));
+        return _digest(HashLib.upload(subject, index, leaf));
     }
 
     /// @inheritdoc IProofs
@@ -265,7 +247,7 @@ abstract contract Proofs is Validators, EIP712, IProofs {
 
     /* FOR THE NOTARY */
 
-    function _open(Request calldata request, address agent, bytes calldata contact) internal returns (bytes32 id) {
+    function _open(Request memory request, address agent, bytes calldata contact) internal returns (bytes32 id) {
         if (msg.sender != request.consumer) revert ErrorsLib.Unauthorized(msg.sender);
         _requireSound(request);
         _requireValidators(request.validators, request.consumer, request.provider);
@@ -287,7 +269,7 @@ abstract contract Proofs is Validators, EIP712, IProofs {
 
     /// @dev Brings a proof to its end: pays those who spoke, takes the stake of those who did not and of those who passed a
     /// canary, gives the rest of the fee back. What the verdict costs the provider is for the caller to store.
-    function _conclude(Request calldata request)
+    function _conclude(Request memory request)
         internal
         returns (bytes32 id, Proof memory found, Outcome memory outcome)
     {
@@ -350,7 +332,7 @@ abstract contract Proofs is Validators, EIP712, IProofs {
         if (found.phase != phase) revert ErrorsLib.WrongPhase(id, found.phase);
     }
 
-    function _find(Request calldata request, Phase phase) private view returns (bytes32 id, Proof memory found) {
+    function _find(Request memory request, Phase phase) private view returns (bytes32 id, Proof memory found) {
         id = proofId(request);
         found = _require(id, phase);
     }
@@ -368,12 +350,12 @@ abstract contract Proofs is Validators, EIP712, IProofs {
         revert ErrorsLib.NothingToSay(msg.sender);
     }
 
-    function _drawValidators(bytes32 id, Request calldata request, bytes32 seed, uint256 fixedAt)
+    function _drawValidators(bytes32 id, Request memory request, bytes32 seed, uint256 fixedAt)
         private
         returns (address[] memory validators)
     {
         (address[] memory all, uint64[] memory weights) = _weights(fixedAt, request.consumer, request.provider);
-        uint256[] memory positions = DrawLib.validators(seed, weights, request.validators);
+        uint256[] memory positions = draws.validators(seed, weights, request.validators);
         if (positions.length < request.validators) {
             revert ErrorsLib.NotEnoughValidators(positions.length, request.validators);
         }
@@ -423,12 +405,12 @@ abstract contract Proofs is Validators, EIP712, IProofs {
     }
 
     /// @dev What one validator earns. All shares fitted 64 bits when the proof was opened.
-    function _share(Request calldata request) private pure returns (uint64) {
+    function _share(Request memory request) private pure returns (uint64) {
         return request.fee * uint64(DrawLib.replayed(request.segments, request.sample));
     }
 
-    function _drawnSegments(bytes32 id, Request calldata request) private view returns (uint32[] memory) {
-        return DrawLib.segments(_seeds[id], request.segments, request.sample);
+    function _drawnSegments(bytes32 id, Request memory request) private view returns (uint32[] memory) {
+        return draws.segments(_seeds[id], request.segments, request.sample);
     }
 
     function _isAmong(uint32[] memory segments, uint32 wanted) private pure returns (bool) {
@@ -440,7 +422,7 @@ abstract contract Proofs is Validators, EIP712, IProofs {
 
     /* CHECKS */
 
-    function _requireSound(Request calldata request) private view {
+    function _requireSound(Request memory request) private view {
         if (request.subject == 0 || request.jobHash == 0 || request.root == 0) revert ErrorsLib.ZeroValue();
         (uint32 segments, uint32 sample, uint32 validators) = (request.segments, request.sample, request.validators);
         if (segments == 0 || validators == 0) revert ErrorsLib.ZeroValue();
@@ -454,7 +436,7 @@ abstract contract Proofs is Validators, EIP712, IProofs {
         if (request.fee < minFee) revert ErrorsLib.FeeTooLow(request.fee, minFee);
     }
 
-    function _requireReceipt(Request calldata request, uint32 position, Receipt calldata receipt) private view {
+    function _requireReceipt(Request memory request, uint32 position, Receipt calldata receipt) private view {
         _requireLeaf(request, position, receipt.leaf, receipt.siblings);
         bytes32 digest = uploadDigest(request.subject, receipt.index, receipt.leaf);
         if (!SignatureChecker.isValidSignatureNow(request.consumer, digest, receipt.signature)) {
@@ -462,7 +444,7 @@ abstract contract Proofs is Validators, EIP712, IProofs {
         }
     }
 
-    function _requireLeaf(Request calldata request, uint32 position, bytes32 leaf, bytes32[] calldata siblings)
+    function _requireLeaf(Request memory request, uint32 position, bytes32 leaf, bytes32[] calldata siblings)
         private
         pure
     {

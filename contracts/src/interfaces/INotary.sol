@@ -16,10 +16,10 @@ interface INotary is IAccounts, IValidators, IProofs {
 
     /// @notice Anybody brings the findings on a lease of the market to their end there. The consumer may as soon as all is
     /// said, others when its time to show a canary is over.
-    function conclude(Request calldata request, Order calldata order) external;
+    function conclude(Request memory request, Order calldata order) external;
 
     /// @notice `conclude` for a lease outside the market: nothing moves but fee and stakes of validators.
-    function concludeSigned(Request calldata request) external;
+    function concludeSigned(Request memory request) external;
 
     /// @notice Writes down how far a log of the caller has come. Its size never falls, and one size has one root.
     function anchor(bytes32 log, uint64 size, bytes32 root) external;

@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 import {Drawn, Finding, Outcome, Planted, Proof, Receipt, Request} from "../NotaryTypes.sol";
 import {Order} from "../Types.sol";
+import {IDraws} from "./IDraws.sol";
 
 /// @title IProofs
 /// @notice The life of a proof. `contracts/README.md` has the table of phases, who may move them, and until when.
@@ -15,24 +16,24 @@ interface IProofs {
     /// @param order The lease. It must have time left for all windows, see `leadTime`.
     /// @param contact Where validators find the states.
     /// @return id The EIP-712 digest of the request.
-    function open(Request calldata request, Order calldata order, bytes calldata contact) external returns (bytes32 id);
+    function open(Request memory request, Order calldata order, bytes calldata contact) external returns (bytes32 id);
 
     /// @notice `open` for a lease of any other network, by the signature of an agent (EIP-712 `Commitment`).
-    function openSigned(Request calldata request, bytes calldata signature, bytes calldata contact)
+    function openSigned(Request memory request, bytes calldata signature, bytes calldata contact)
         external
         returns (bytes32 id);
 
     /// @notice Anybody draws segments and validators once the hash of the block of the draw is known. When it is known no
     /// more, fixes another block.
-    function draw(Request calldata request) external;
+    function draw(Request memory request) external;
 
     /// @notice Gives the fee back when nobody drew in time. By anybody.
-    function abandon(Request calldata request) external;
+    function abandon(Request memory request) external;
 
     /* FINDINGS */
 
     /// @notice A drawn validator commits to what it found, once.
-    /// @param hash See `findingHash`.
+    /// @param hash Of the proof, the caller, what it will reveal, and a salt; see `HashLib.finding`.
     function commitFinding(bytes32 id, bytes32 hash) external;
 
     /// @notice A validator says what it committed to, once all have, or the time to commit is over.
@@ -40,16 +41,16 @@ interface IProofs {
     function revealFinding(bytes32 id, Finding finding, bytes32 result, bytes32 salt) external;
 
     /// @notice The consumer shows that it planted a state among those checked.
-    function openCanary(Request calldata request, Planted calldata planted) external;
+    function openCanary(Request memory request, Planted calldata planted) external;
 
     /// @notice Anybody shows that the consumer had received all states of the drawn segments, by its EIP-712 `Upload`
     /// signatures: one receipt for each leaf that a drawn segment begins or ends with, in their order.
-    function excuse(Request calldata request, Receipt[] calldata receipts) external;
+    function excuse(Request memory request, Receipt[] calldata receipts) external;
 
     /* VIEWS */
 
     /// @notice The EIP-712 digest of the request, which binds it to its consumer, this contract and this chain.
-    function proofId(Request calldata request) external view returns (bytes32);
+    function proofId(Request memory request) external view returns (bytes32);
 
     /// @notice A proof as it stands now: phase and deadline as time has moved them.
     /// @return found All zero if it was never opened.
@@ -64,21 +65,6 @@ interface IProofs {
     /// @notice The proof that `consumer` opened for `subject`; zero if none.
     function proofOf(address consumer, bytes32 subject) external view returns (bytes32 id);
 
-    /// @notice The segments that a seed draws out of `segments`, in order.
-    function drawnSegments(bytes32 seed, uint32 segments, uint32 sample) external pure returns (uint32[] memory);
-
-    /// @notice The positions in `stakes` that a seed draws, in the order drawn.
-    function drawnValidators(bytes32 seed, uint64[] calldata stakes, uint256 wanted)
-        external
-        pure
-        returns (uint256[] memory);
-
-    /// @notice What a validator commits to: it cannot be revealed in another's name, or guessed without the salt.
-    function findingHash(bytes32 id, address validator, Finding finding, bytes32 result, bytes32 salt)
-        external
-        pure
-        returns (bytes32);
-
     /// @notice The digest that an agent signs to commit.
     function commitmentDigest(bytes32 subject, bytes32 root, uint32 leafCount) external view returns (bytes32);
 
@@ -88,6 +74,9 @@ interface IProofs {
     /// @notice Seconds that a lease must have left when a proof is opened: to draw, to commit, to reveal, to close or
     /// excuse, and to conclude.
     function leadTime() external view returns (uint40);
+
+    /// @notice The rules of the draw.
+    function draws() external view returns (IDraws);
 
     /// @notice The least fee for one validator and one segment.
     function minFee() external view returns (uint64);

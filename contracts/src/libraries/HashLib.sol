@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {Request} from "../NotaryTypes.sol";
+import {Finding, Request} from "../NotaryTypes.sol";
 import {Order} from "../Types.sol";
 
 /// @title HashLib
@@ -38,18 +38,27 @@ library HashLib {
         return keccak256(abi.encode(COMMITMENT_TYPEHASH, lease, root, leafCount));
     }
 
-    /// @dev As for an order.
-    function request(Request calldata value) internal pure returns (bytes32 hash) {
+    /// @dev All members are static and fill a word each in memory, so their encoding is the memory of the struct.
+    function request(Request memory value) internal pure returns (bytes32 hash) {
         bytes32 typehash = REQUEST_TYPEHASH;
         assembly ("memory-safe") {
             let free := mload(0x40)
             mstore(free, typehash)
-            calldatacopy(add(free, 0x20), value, 0x160)
+            mcopy(add(free, 0x20), value, 0x160)
             hash := keccak256(free, 0x180)
         }
     }
 
     function upload(bytes32 subject, uint64 index, bytes32 leaf) internal pure returns (bytes32) {
         return keccak256(abi.encode(UPLOAD_TYPEHASH, subject, index, leaf));
+    }
+
+    /// @notice What a validator commits to: it cannot be revealed in another's name, or guessed without the salt.
+    function finding(bytes32 id, address validator, Finding found, bytes32 result, bytes32 salt)
+        internal
+        pure
+        returns (bytes32)
+    {
+        return keccak256(abi.encode(id, validator, found, result, salt));
     }
 }

@@ -283,15 +283,12 @@ alloy::sol! {
         function concludeSigned(Request request) external;
         function depart(address validator) external;
         function deposit(uint64 amount) external;
-        function depositWithPermit(uint64 amount, uint256 deadline, uint8 v, bytes32 r, bytes32 s) external;
+        function domainSeparator() external view returns (bytes32);
         function draw(Request request) external;
         function drawDelay() external view returns (uint32);
-        function drawnSegments(bytes32 seed, uint32 segments, uint32 sample) external pure returns (uint32[]);
-        function drawnValidators(bytes32 seed, uint64[] stakes, uint256 wanted) external pure returns (uint256[]);
-        function eip712Domain() external view returns (bytes1 fields, string name, string version, uint256 chainId, address verifyingContract, bytes32 salt, uint256[] extensions);
+        function draws() external view returns (address);
         function excuse(Request request, Receipt[] receipts) external;
         function excuseWindow() external view returns (uint32);
-        function findingHash(bytes32 id, address validator, uint8 finding, bytes32 result, bytes32 salt) external pure returns (bytes32);
         function findingWindow() external view returns (uint32);
         function insurance() external view returns (address);
         function join(uint32 units) external;
@@ -307,7 +304,7 @@ alloy::sol! {
         function proofOf(address consumer, bytes32 subject) external view returns (bytes32 id);
         function revealFinding(bytes32 id, uint8 finding, bytes32 result, bytes32 salt) external;
         function revealWindow() external view returns (uint32);
-        function seats() external view returns (Seat[]);
+        function seats() external view returns (Seat[] all);
         function stake(uint64 amount) external;
         function stakePerProof() external view returns (uint64);
         function stakePerUnit() external view returns (uint64);
@@ -321,7 +318,6 @@ alloy::sol! {
         event Bound(address indexed market);
         event CanaryOpened(bytes32 indexed id, uint32 position);
         event Deposited(address indexed owner, uint64 amount);
-        event EIP712DomainChanged();
         event FindingCommitted(bytes32 indexed id, address indexed validator);
         event FindingRevealed(bytes32 indexed id, address indexed validator, uint8 finding, bytes32 result);
         event ProofAbandoned(bytes32 indexed id, uint64 feeBack);
@@ -346,7 +342,6 @@ alloy::sol! {
         error FeeTooLow(uint64 fee, uint64 min);
         error InsufficientBalance(address owner, uint64 available, uint64 needed);
         error InsufficientStake(address provider, uint64 stake, uint256 needed);
-        error InvalidShortString();
         error LogRewritten(bytes32 log, uint64 size);
         error NoSeatFree();
         error NotDrawn(uint256 segment);
@@ -358,7 +353,6 @@ alloy::sol! {
         error ReentrancyGuardReentrantCall();
         error SafeCastOverflowedUintDowncast(uint8 bits, uint256 value);
         error SafeERC20FailedOperation(address token);
-        error StringTooLong(string str);
         error TokenDelivered(uint256 received, uint256 expected);
         error TooEarly(uint40 deadline);
         error TooLate(uint40 deadline);
