@@ -9,12 +9,14 @@ use wire::audit::{Event, read, record};
 
 /// Publishes the rest, and checks the whole log. Returns how many records it has.
 pub(crate) async fn whole(engine: &Engine, store: &Store) -> Result<u64, String> {
-    let size = engine.audit_publish().await.map_err(|e| format!("the audit log cannot be published: {e:?}"))?;
+    let size =
+        engine.audit_publish().await.map_err(|e| format!("the audit log cannot be published: {e:?}"))?;
     let rows = store.outbox_list(0, u32::MAX).await.unwrap();
     if rows.len() as u64 != size {
         return Err(format!("the audit log has {size} records of {} rows", rows.len()));
     }
-    if let Some(alert) = store.alert_list(1_000).await.unwrap().iter().find(|one| one.code == "audit_behind") {
+    if let Some(alert) = store.alert_list(1_000).await.unwrap().iter().find(|one| one.code == "audit_behind")
+    {
         return Err(format!("the audit log was taken for a wrong one: {}", alert.text));
     }
     let files = |path: &str| Ok::<_, Wrong>(store.audit().read(path).unwrap());
