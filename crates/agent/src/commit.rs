@@ -9,8 +9,8 @@ use custody::{EvmSigner, Secret, token_hash};
 use domain::Entropy;
 use evidence::{Canary, Leaf, Tree, commitment_digest};
 use wire::agent::{
-    BootDoc, CANARY_FILE, COMMITMENT_FILE, CanaryDoc, Commitment, Credential, Introduction, Subject, bytes_of,
-    hello_statement, hex_of,
+    BootDoc, CANARY_FILE, COMMITMENT_FILE, CanaryDoc, Commitment, Credential, Introduction, Subject,
+    bytes_of, hello_statement, hex_of,
 };
 
 /// An agent that signs what it does: for its provider, or by a key that it made itself and for nobody but itself.
@@ -125,7 +125,8 @@ impl Delegate {
     /// # Errors
     /// The folder cannot be used.
     pub(crate) fn leave_canary(&self, canary: &Canary) -> io::Result<()> {
-        let doc = CanaryDoc { salt: hex_of(&canary.salt), index: canary.index };
+        let Canary { salt, index, position } = *canary;
+        let doc = CanaryDoc { salt: hex_of(&salt), index, position };
         self.leave_whole(CANARY_FILE, &serde_json::to_vec(&doc)?)
     }
 

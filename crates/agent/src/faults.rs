@@ -18,7 +18,7 @@ pub(crate) fn is_fabricated(fault: Option<&Fault>, state: u32) -> bool {
 /// The canary that the provider asked for, in an execution of these segments.
 pub(crate) fn canary(fault: Option<&Fault>, from_segment: u32, segments: u32) -> Option<Canary> {
     let Some(Fault::Canary { salt }) = fault else { return None };
-    Canary::among(bytes_of(salt)?, segments.saturating_sub(from_segment))
+    Canary::among(bytes_of(salt)?, from_segment, segments.saturating_sub(from_segment))
 }
 
 /// Changes one bit of a state, so that it looks whole and is not what the work gave.
@@ -63,7 +63,7 @@ mod tests {
         assert_eq!(struck, [1, 4, 5]);
         assert!(!is_fabricated(None, 1) && canary(Some(&fault), 0, 8).is_none());
         let planted = canary(Some(&Fault::Canary { salt: wire::agent::hex_of(&[9; 32]) }), 3, 8).unwrap();
-        assert!((1..=5).contains(&planted.index), "{}", planted.index);
+        assert!((4..=8).contains(&planted.index), "{}", planted.index);
         assert!(canary(Some(&Fault::Canary { salt: "0x09".to_owned() }), 0, 8).is_none());
     }
 }

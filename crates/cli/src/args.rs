@@ -248,12 +248,16 @@ pub(crate) enum ProviderCommand {
     },
     /// Offer the machine and serve leases until Ctrl-C; agents run on, and the next run takes them over
     #[command(
-        after_help = "Examples:\n  waag provider run\n  waag provider run --folder /srv/mill\n  waag provider run --fault die"
+        after_help = "Examples:\n  waag provider run\n  waag provider run --folder /srv/mill\n  waag provider run --fault die\n  waag provider run --fault fabricate=1,8..24\n  waag provider run --canary"
     )]
     Run {
-        /// Misbehave, on the embedded chain only: `die` or `die=N` once N states are committed to, `fabricate=N` for segment N
-        #[arg(long, value_name = "FAULT", value_parser = fault)]
+        /// Misbehave, on the embedded chain only: `die` or `die=N` once N states are committed to, `fabricate=N`, `fabricate=A..B`
+        /// or a list of both for these segments, the last one of a range left out
+        #[arg(long, value_name = "FAULT", value_parser = fault, conflicts_with = "canary")]
         fault: Option<node::provider::Fault>,
+        /// Serve each lease with one planted state, to try the validators of your own jobs
+        #[arg(long)]
+        canary: bool,
     },
     /// Show account, stake, offers and leases
     #[command(
@@ -291,19 +295,37 @@ fn key_value(text: &str) -> Result<(String, String), String> {
 const DIE_AFTER_LEAVES: u32 = 3;
 
 fn fault(text: &str) -> Result<node::provider::Fault, String> {
-    let wrong =
-        || "write `die`, `die=N` with a number of states, or `fabricate=N` with a segment's".to_owned();
+    let wrong = || {
+        "write `die`, `die=N` with a number of states, or `fabricate=` with segments, for example 7, 8..24 or 1,3,8..24"
+            .to_owned()
+    };
     match text.split_once('=') {
         None if text == "die" => Ok(node::provider::Fault::Die { leaves: DIE_AFTER_LEAVES }),
         Some(("die", leaves)) => {
             Ok(node::provider::Fault::Die { leaves: leaves.parse().map_err(|_| wrong())? })
         }
-        Some(("fabricate", segment)) => {
-            let segment = segment.parse().map_err(|_| wrong())?;
-            Ok(node::provider::Fault::Fabricate { segment })
+        Some(("fabricate", list)) => {
+            let segments = segments(list).filter(|found| !found.is_empty()).ok_or_else(wrong)?;
+            Ok(node::provider::Fault::Fabricate { segments })
         }
         _ => Err(wrong()),
     }
+}
+
+/// More segments than a job may have.
+const SEGMENT_MAX: u32 = 100_000;
+
+/// Numbers and half-open ranges, separated by commas.
+fn segments(list: &str) -> Option<std::collections::BTreeSet<u32>> {
+    let number = |text: &str| text.trim().parse::<u32>().ok().filter(|number| *number <= SEGMENT_MAX);
+    let mut found = std::collections::BTreeSet::new();
+    for part in list.split(',') {
+        match part.split_once("..") {
+            Some((from, to)) => found.extend(number(from)?..number(to)?),
+            None => found.extend([number(part)?]),
+        }
+    }
+    Some(found)
 }
 
 #[derive(Debug, Clone, ClapArgs)]
@@ -384,6 +406,29 @@ mod tests {
             assert_eq!(words.first(), Some(&"waag"), "{example}");
             assert!(Args::try_parse_from(words).is_ok(), "{example}");
         }
+    }
+
+    #[test]
+    fn segments_are_numbers_and_ranges() {
+        let all = |list: &str| segments(list).map(|found| found.into_iter().collect::<Vec<_>>());
+        assert_eq!(all("7"), Some(vec![7]));
+        assert_eq!(all("8..11"), Some(vec![8, 9, 10]));
+        assert_eq!(all("5,1..3"), Some(vec![1, 2, 5]));
+        for wrong in [
+            "fabricate=",
+            "fabricate=x",
+            "fabricate=3..3",
+            "fabricate=1..",
+            "fabricate=1..9999999",
+            "die=x",
+            "lie",
+        ] {
+            assert!(fault(wrong).is_err(), "{wrong}");
+        }
+        assert!(fault("fabricate=8..24").is_ok_and(|fault| matches!(
+            fault,
+            node::provider::Fault::Fabricate { segments } if segments.len() == 16
+        )));
     }
 
     #[test]

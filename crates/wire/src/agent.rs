@@ -115,8 +115,10 @@ pub enum Fault {
 pub struct CanaryDoc {
     /// 32 bytes, hex with `0x`. A secret until the validators have spoken.
     pub salt: String,
-    /// The planted leaf's place in the commitment, from 1.
+    /// The number of the planted state in its job.
     pub index: u64,
+    /// The planted leaf's place in the commitment, from 1.
+    pub position: u32,
 }
 
 /// First message: proves the token and introduces the instance.

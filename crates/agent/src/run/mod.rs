@@ -202,7 +202,7 @@ impl Agent {
     fn leaf_of(&self, shared: &Shared, state: u32, digest: [u8; 32]) -> std::io::Result<Leaf> {
         let Welcome { from_segment, segments, .. } = shared.welcome;
         let planted = faults::canary(self.boot.fault.as_ref(), from_segment, segments)
-            .filter(|canary| u64::from(from_segment) + canary.index == u64::from(state));
+            .filter(|canary| canary.index == u64::from(state));
         if let Some(canary) = &planted {
             self.delegate.leave_canary(canary)?;
         }

@@ -13,7 +13,9 @@ pub(crate) struct Audit {
 #[derive(Debug, Subcommand)]
 pub(crate) enum AuditCommand {
     /// Copy the log with its public keys into a folder that stands alone
-    #[command(after_help = "Examples:\n  waag audit export --to audit-2026-11\n  waag audit export --to audit-2026-11 --json")]
+    #[command(
+        after_help = "Examples:\n  waag audit export --to audit-2026-11\n  waag audit export --to audit-2026-11 --json"
+    )]
     Export {
         /// A new or empty folder
         #[arg(long, value_name = "DIR")]

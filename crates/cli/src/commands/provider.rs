@@ -10,7 +10,7 @@ use custody::OsEntropy;
 use domain::{RetryStatus, Usd};
 use market::ProcessMachine;
 use node::provider::{
-    self, Config, Ended, Fault, Folder, Given, Parts, Provider, ProviderError, Status, Withdrawal,
+    self, Config, Ended, Fault, Folder, Given, Parts, Planted, Provider, ProviderError, Status, Withdrawal,
 };
 use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
@@ -51,6 +51,7 @@ struct StatusDoc {
     reserved_usd: Usd,
     offers: Vec<OfferDoc>,
     leases: Vec<LeaseDoc>,
+    canaries: Vec<Planted>,
 }
 
 #[derive(Serialize)]
@@ -88,7 +89,10 @@ pub(crate) async fn run(typed: &Typed, out: &Out) -> Done {
             let named = named.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value.clone()?)));
             init(&folder, &named.chain(settings.iter().cloned()).collect(), out)
         }
-        ProviderCommand::Run { fault } => serve(&folder, *fault, out).await,
+        ProviderCommand::Run { fault, canary } => {
+            let planted = canary.then_some(Fault::Canary);
+            serve(&folder, fault.clone().or(planted), out).await
+        }
         ProviderCommand::Status => {
             let status = provider::status(&folder).await.map_err(failure)?;
             let doc = document(&status);
@@ -235,6 +239,7 @@ fn document(status: &Status) -> StatusDoc {
         reserved_usd: usd(status.account.reserved),
         offers: offers.collect(),
         leases: leases.collect(),
+        canaries: status.canaries.clone(),
     }
 }
 
@@ -267,6 +272,10 @@ fn text(doc: &StatusDoc) -> String {
         let state = lease.state.unwrap_or("unknown to the chain");
         let _ =
             writeln!(text, "lease     {} {state}, {} s, for {}", lease.label, lease.span_s, lease.consumer);
+    }
+    for canary in &doc.canaries {
+        let Planted { lease, salt, index, position } = canary;
+        let _ = writeln!(text, "canary    lease {lease}: state {index}, leaf {position}, salt {salt}");
     }
     text
 }

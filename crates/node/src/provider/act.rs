@@ -60,6 +60,7 @@ impl Provider {
                 self.about(lease, "cancel", |calls, order| calls.cancel(order)).await
             }
             Act::Commit { lease, signed } => {
+                self.keep_canary(lease)?;
                 let call = |calls: chain::market::Calls, order: &_| {
                     calls.commit(order, signed.root, signed.leaf_count)
                 };
@@ -191,8 +192,11 @@ impl Provider {
             return Ok(None);
         };
         let agent = self.folder.agent_key(&label_of(lease), self.entropy.as_ref())?;
-        let fault = match self.fault {
-            Some(Fault::Fabricate { segment }) => Some(wire::agent::Fault::Fabricate { segment }),
+        let fault = match &self.fault {
+            Some(Fault::Fabricate { segments }) => {
+                Some(wire::agent::Fault::Fabricate { segments: segments.clone() })
+            }
+            Some(Fault::Canary) => Some(self.canary_order()),
             Some(Fault::Die { .. }) | None => None,
         };
         let digests = self.market.digests();
@@ -227,6 +231,7 @@ impl Provider {
     /// Removes what a lease left, its record last.
     async fn forget(&mut self, lease: B256) -> Result<bool, ProviderError> {
         let label = label_of(lease);
+        self.keep_canary(lease)?;
         if let Err(error) = self.machine.forget(&label).await {
             tracing::warn!(%lease, error = domain::chain(&error), "what an agent left could not be removed");
             return Ok(false);

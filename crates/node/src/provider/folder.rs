@@ -7,6 +7,7 @@
 //! | `keys/agents/<label>.key` | the key of an agent, until its lease is over |
 //! | `sent.redb` | signed transactions, kept before they are sent |
 //! | `state.json` | where the follower stands and what it saw; replaced whole |
+//! | `canaries/<lease>.json` | a planted state, for the owner alone |
 //! | `machines/<label>/` | an agent's working folder, with `commitment.json` in it |
 //! | `provider.lock` | held by the one daemon of this folder |
 //! | `drain` | while it is there, the daemon takes no lease and ends with the last one |

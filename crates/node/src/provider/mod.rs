@@ -5,6 +5,7 @@
 //! - `look`: the chain, the machine and the folder as one view;
 //! - `decide`: from a view to acts, pure;
 //! - `act`: one transaction or one step of an agent for each act; `boot`: what an agent is started with;
+//!   `canary`: what is left of a planted state;
 //! - `status`: what shows to its owner.
 //!
 //! [`Provider::tick`] looks, decides and acts. It remembers nothing between two calls but what is in the folder and on the
@@ -13,6 +14,7 @@
 
 mod act;
 mod boot;
+mod canary;
 mod config;
 mod decide;
 mod error;
@@ -22,6 +24,7 @@ mod look;
 mod state;
 mod status;
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
@@ -37,6 +40,7 @@ use domain::{Entropy, Hardware, Millis, RetryStatus, Timestamp, UsdPerHour};
 use market::Machine;
 use tokio::sync::watch;
 
+pub use self::canary::Planted;
 pub use self::config::{Config, ConfigError, Given};
 pub use self::error::ProviderError;
 pub use self::folder::{Folder, Withdrawal};
@@ -56,19 +60,22 @@ const FAULT_POLL: Millis = Millis(50);
 const ERROR_WAIT_MAX: Millis = Millis(30_000);
 const BASIS_POINTS: u128 = 10_000;
 
-/// Misbehaviour for demonstrations and tests, on the embedded chain only.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Misbehaviour on purpose: for demonstrations and tests, on the embedded chain only, or to try validators.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fault {
     /// Agents and daemon are killed together once an agent has committed to so many leaves.
     Die {
         /// At least this many.
         leaves: u32,
     },
-    /// Agents put bytes of their own in the place of the state after this segment.
+    /// Agents put bytes of their own in the place of the state after each of these segments.
     Fabricate {
         /// Counted from 0.
-        segment: u32,
+        segments: BTreeSet<u32>,
     },
+    /// Each lease is served with one planted state, by which the owner tries the validators of its own jobs. On any chain:
+    /// whoever does it to another's job loses the stake behind it.
+    Canary,
 }
 
 /// What a provider is made of.
@@ -208,7 +215,7 @@ impl Provider {
         let config = Config::load(&folder.config())?;
         let market = market_of(&config).await?;
         let chain_id = market.chain_id();
-        if fault.is_some() && chain_id != CHAIN_ID {
+        if fault.as_ref().is_some_and(|fault| *fault != Fault::Canary) && chain_id != CHAIN_ID {
             return Err(ProviderError::FaultRefused { chain_id, embedded: CHAIN_ID });
         }
         let measured = hardware::measure(&proc, folder.path()).map_err(ProviderError::Hardware)?;

@@ -7,6 +7,7 @@ use chain::{Address, B256, U256};
 use custody::OsEntropy;
 use domain::{Hardware, Label, Timestamp};
 
+use super::canary::Planted;
 use super::config::Config;
 use super::error::ProviderError;
 use super::folder::Folder;
@@ -35,6 +36,8 @@ pub struct Status {
     pub offers: Vec<OfferStatus>,
     /// Its leases that are not forgotten.
     pub leases: Vec<LeaseStatus>,
+    /// States that were planted to try validators.
+    pub canaries: Vec<Planted>,
 }
 
 /// An offer as it stands.
@@ -114,5 +117,6 @@ pub async fn status(folder: &Path) -> Result<Status, ProviderError> {
         account: market.account(address).await?,
         offers: offers.collect(),
         leases: leases.collect(),
+        canaries: folder.canaries()?,
     })
 }

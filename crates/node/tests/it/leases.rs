@@ -218,11 +218,41 @@ async fn fabricating_agent_is_told_so() {
     let (provider, offer) = scene.provider(&[]).await;
     drop(provider);
     let mut parts = scene.parts();
-    parts.fault = Some(Fault::Fabricate { segment: 7 });
+    parts.fault = Some(Fault::Fabricate { segments: [7].into() });
     let mut provider = Provider::open(parts).await.unwrap();
     scene.create(offer, 1).await;
     scene.rest(&mut provider).await;
-    assert_eq!(scene.agent().1.fault, Some(wire::agent::Fault::Fabricate { segment: 7 }));
+    assert_eq!(scene.agent().1.fault, Some(wire::agent::Fault::Fabricate { segments: [7].into() }));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn planted_state_is_kept_for_the_owner_when_its_lease_is_forgotten() {
+    let scene = Scene::new().await;
+    let (provider, offer) = scene.provider(&[]).await;
+    drop(provider);
+    let mut parts = scene.parts();
+    parts.fault = Some(Fault::Canary);
+    let mut provider = Provider::open(parts).await.unwrap();
+    let order = scene.create(offer, 1).await;
+    scene.rest(&mut provider).await;
+    let (label, boot) = scene.agent();
+    let Some(wire::agent::Fault::Canary { salt }) = boot.fault.clone() else {
+        panic!("nothing is to be planted")
+    };
+    let left = wire::agent::CanaryDoc { salt: salt.clone(), index: 3, position: 3 };
+    scene.agent_commits(&label, &boot, ROOT, 5);
+    let folder = scene.folder().machines().join(label.as_str());
+    std::fs::write(folder.join(wire::agent::CANARY_FILE), serde_json::to_vec(&left).unwrap()).unwrap();
+    scene.machine.die(&label);
+    scene.rest(&mut provider).await;
+    assert_eq!(scene.state(&order).await, State::Committed);
+    scene.by_consumer("settle", &scene.market.calls().settle(&order)).await;
+    scene.rest(&mut provider).await;
+    drop(provider);
+    let status = node::provider::status(scene.folder().path()).await.unwrap();
+    let lease = scene.id(&order).to_string();
+    let planted = node::provider::Planted { lease, salt, index: 3, position: 3 };
+    assert_eq!((status.leases.len(), status.canaries), (0, vec![planted]));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,6 @@
 //! Folder, stake and offers.
 
-use node::provider::{self, Fault, Folder, ProviderError, Withdrawal};
+use node::provider::{self, Fault, Folder, Provider, ProviderError, Withdrawal};
 
 use chain::Address;
 use chain::market::OfferId;
@@ -114,13 +114,15 @@ async fn wrong_chain_or_market_is_said() {
 async fn faults_are_refused_on_any_other_chain() {
     let scene = Scene::on_chain(1).await;
     scene.init(&[]).await;
-    for fault in [Fault::Die { leaves: 3 }, Fault::Fabricate { segment: 2 }] {
+    for fault in [Fault::Die { leaves: 3 }, Fault::Fabricate { segments: [2].into() }] {
         let mut parts = scene.parts();
         parts.fault = Some(fault);
         let refused = scene.refused(parts).await;
         assert!(matches!(refused, ProviderError::FaultRefused { chain_id: 1, .. }), "{refused:?}");
     }
-    drop(scene.open().await);
+    let mut parts = scene.parts();
+    parts.fault = Some(Fault::Canary);
+    drop(Provider::open(parts).await.unwrap());
 }
 
 #[tokio::test(flavor = "multi_thread")]

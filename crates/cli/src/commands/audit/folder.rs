@@ -121,9 +121,8 @@ const fn next(wrong: &Wrong) -> &'static str {
 
 /// The key in a file.
 pub(super) fn key_in(file: &Path) -> Done<Key> {
-    let bytes = std::fs::read(file).map_err(|e| {
-        failed(&Wrong::Unreadable { path: "the key".to_owned(), why: e.to_string() }, file)
-    })?;
+    let bytes = std::fs::read(file)
+        .map_err(|e| failed(&Wrong::Unreadable { path: "the key".to_owned(), why: e.to_string() }, file))?;
     key_of(&bytes).map_err(|wrong| failed(&wrong, file))
 }
 

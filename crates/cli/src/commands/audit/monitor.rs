@@ -80,7 +80,12 @@ pub(super) fn run(state: &Path, key_file: Option<&Path>, places: &[PathBuf], out
         views.extend(before);
         let newest = one_history(&views)?;
         let key = keys.get(&origin).map(ToString::to_string).unwrap_or_default();
-        lines.push(LogLine { origin: origin.clone(), records: newest.head.size, heads: views.len(), before: seen });
+        lines.push(LogLine {
+            origin: origin.clone(),
+            records: newest.head.size,
+            heads: views.len(),
+            before: seen,
+        });
         memory.logs.insert(origin, Remembered { key, checkpoint: newest.note.clone() });
     }
     remember(state, &memory)?;
@@ -156,7 +161,12 @@ fn one_history(views: &[View]) -> Done<&View> {
 /// Two signed heads that cannot both be true.
 fn split(one: &View, other: &View) -> Failure {
     let shown = |view: &View| {
-        format!("{} records with root {} in {}", view.head.size, hex::encode(view.head.root), view.place.display())
+        format!(
+            "{} records with root {} in {}",
+            view.head.size,
+            hex::encode(view.head.root),
+            view.place.display()
+        )
     };
     let said = format!("{} signed two histories: this is a split view", one.head.origin);
     Failure::new(Exit::NotProven, "audit_split_view", said)
@@ -171,9 +181,7 @@ fn remembered(state: &Path) -> Done<Memory> {
             Failure::new(Exit::Usage, "audit_state", said).why(e).next("name another file, or restore it")
         }),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(Memory::default()),
-        Err(e) => {
-            Err(failed(&Wrong::Unreadable { path: "the state".to_owned(), why: e.to_string() }, state))
-        }
+        Err(e) => Err(failed(&Wrong::Unreadable { path: "the state".to_owned(), why: e.to_string() }, state)),
     }
 }
 
