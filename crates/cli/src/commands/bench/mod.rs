@@ -6,8 +6,10 @@
 //! - `sandboxed.rs`: the same with a real agent and a real sandbox each.
 //! - `start.rs`: `waag up` to ready, and its memory when idle.
 //! - `commitment.rs`: what committing to states costs beside BLAKE3 of the same bytes, and its memory.
+//! - `audit.rs`: records of the audit log, and proofs that they stand there.
 //! - `limits.rs`: what disk and kernel allow.
 
+mod audit;
 mod commitment;
 mod control_plane;
 mod limits;
@@ -38,6 +40,9 @@ struct Report {
     up_first_start_ms: f64,
     up_next_start_ms: f64,
     idle_memory_mib: f64,
+    audit_records_per_s: f64,
+    /// In a log of a million records.
+    inclusion_proof_us: f64,
     /// Of this process, which has run so many jobs at the end.
     memory_mib: f64,
     memory_after_jobs: u32,
@@ -66,6 +71,7 @@ pub(crate) async fn run(bench: &Bench, out: &Out) -> Done {
         (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let (mut first, mut next, mut memory, mut market) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let mut commitments = commitment::Commitments::default();
+    let (mut records, mut proofs) = (Vec::new(), Vec::new());
     for n in 0..bench.runs {
         out.say(&format!("run {} of {}", n + 1, bench.runs));
         let at = |name: &str| folder.path().join(format!("{name}-{n}"));
@@ -78,6 +84,8 @@ pub(crate) async fn run(bench: &Bench, out: &Out) -> Done {
         control.push(control_plane::jobs_per_s(&settings(&at("control"))?, bench.jobs).await?);
         market.push(market::jobs_per_s(&with_market(&at("market"))?, bench.jobs / 2).await?);
         commitments.measure(folder.path())?;
+        records.push(audit::records_per_s(&at("audit")).await?);
+        proofs.push(audit::inclusion_proof_us()?);
         sandboxed.push(sandboxed::jobs_per_s(&settings(&at("sandboxed"))?, bench.jobs / 2).await?);
     }
     let memory_after_jobs = bench.memory_jobs;
@@ -92,6 +100,8 @@ pub(crate) async fn run(bench: &Bench, out: &Out) -> Done {
         up_first_start_ms: median(first),
         up_next_start_ms: median(next),
         idle_memory_mib: median(memory),
+        audit_records_per_s: median(records),
+        inclusion_proof_us: median(proofs),
         memory_mib: median(vec![memory_mib]),
         memory_after_jobs,
         commit_vs_blake3: median(commitments.large) / 100.0,
@@ -193,6 +203,18 @@ fn text(report: &Report) -> String {
         "a signature each".to_owned(),
     );
     row("memory of committing, MiB", report.commit_memory_mib, "-", "to a state of 10 GiB".to_owned());
+    row(
+        "audit records/s",
+        report.audit_records_per_s,
+        "-",
+        "signed and synced in batches of 1,024".to_owned(),
+    );
+    row(
+        "proof of inclusion, us",
+        report.inclusion_proof_us,
+        "-",
+        "in a log of 1,000,000 records, tiles in memory".to_owned(),
+    );
     row(
         "syncs/s of this disk",
         *disk_syncs_per_s,
