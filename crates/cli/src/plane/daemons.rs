@@ -54,12 +54,6 @@ impl Daemons {
         self.folders.first().map(|folder| self.log_of(folder)).unwrap_or_default()
     }
 
-    /// Where they are.
-    #[allow(dead_code, reason = "a demonstration shows what each of them says")]
-    pub(crate) fn folders(&self) -> &[PathBuf] {
-        &self.folders
-    }
-
     /// Asks all of them to stop and waits until they have.
     pub(super) async fn stop(&self) {
         for folder in &self.folders {

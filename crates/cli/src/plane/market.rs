@@ -39,6 +39,8 @@ pub(crate) struct EmbeddedMarket {
     pub(crate) chain: EmbeddedChain,
     pub(crate) deployed: Deployed,
     pub(crate) market: Market,
+    /// Where validators take their seats.
+    pub(crate) notary: Address,
     /// Sends for the account that jobs are paid from.
     pub(crate) consumer: Arc<Sender>,
     deployer: Sender,
@@ -85,7 +87,8 @@ impl EmbeddedMarket {
         };
         let deployed = deploy(&deployer, &terms).await.context("deploy the market")?;
         let market = Market::open(chain.provider(), deployed.market).await.context("open the market")?;
-        let this = Self { chain, deployed, market, consumer, deployer };
+        let notary = Address::ZERO;
+        let this = Self { chain, deployed, market, notary, consumer, deployer };
         this.fund_consumer(settings.fund).await?;
         Ok(this)
     }

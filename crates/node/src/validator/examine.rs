@@ -195,7 +195,9 @@ impl Task {
             (Some(outputs), true) => Some(leaf(outputs, place + 2, true)?),
             (None, false) => None,
             _ => {
-                return Err(Trouble::Wrong("outputs are opened where none are bound, or the other way round"));
+                return Err(Trouble::Wrong(
+                    "outputs are opened where none are bound, or the other way round",
+                ));
             }
         };
         if opened.state.is_none() != (before == [0; 32]) {
