@@ -273,3 +273,6 @@ impl Task {
         Found { finding, result: evidence::result(&leaves) }
     }
 }
+
+#[cfg(test)]
+mod tests;

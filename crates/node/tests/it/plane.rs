@@ -100,8 +100,11 @@ impl Work {
 
     fn of(states: Vec<String>, digests: Vec<[u8; 32]>, outputs: [u8; 32]) -> Self {
         let number = |place: usize| u64::from(FIRST) + place as u64;
-        let mut leaves: Vec<_> =
-            digests.iter().enumerate().map(|(place, digest)| Leaf::state(number(place), *digest).hash(&JOB)).collect();
+        let mut leaves: Vec<_> = digests
+            .iter()
+            .enumerate()
+            .map(|(place, digest)| Leaf::state(number(place), *digest).hash(&JOB))
+            .collect();
         leaves.push(Leaf::outputs(number(leaves.len()), outputs).hash(&JOB));
         let mut grown = Tree::default();
         leaves.iter().for_each(|leaf| grown.push(*leaf));
@@ -114,6 +117,10 @@ impl Work {
         let mut digests = self.digests;
         digests[place] = [9; 32];
         Self::of(self.states, digests, self.outputs)
+    }
+
+    pub(crate) fn leaf(&self, place: usize) -> [u8; 32] {
+        self.leaves[place]
     }
 
     pub(crate) fn leaf_count(&self) -> u32 {
@@ -274,7 +281,7 @@ async fn openings(
         return Err(StatusCode::from_u16(status).unwrap());
     }
     let (work, drawn) = inner.work.lock().unwrap().clone();
-    let seed = drawn.get(&request.proof.parse().unwrap()).ok_or(StatusCode::NOT_FOUND)?;
+    let seed = drawn.get(&request.proof.parse::<B256>().unwrap()).ok_or(StatusCode::NOT_FOUND)?;
     Ok(Json(inner.answer(&request, *seed, &work)))
 }
 
@@ -283,7 +290,8 @@ async fn object(
     Path(id): Path<String>,
     headers: HeaderMap,
 ) -> Result<Vec<u8>, StatusCode> {
-    if headers.get("authorization").and_then(|value| value.to_str().ok()) != Some(&format!("Bearer {TOKEN}")) {
+    if headers.get("authorization").and_then(|value| value.to_str().ok()) != Some(&format!("Bearer {TOKEN}"))
+    {
         return Err(StatusCode::UNAUTHORIZED);
     }
     inner.objects.lock().unwrap().get(&id).cloned().ok_or(StatusCode::NOT_FOUND)
