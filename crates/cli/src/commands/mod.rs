@@ -16,9 +16,11 @@ mod logs;
 mod market;
 mod offers;
 mod outputs;
+mod party;
 mod provider;
 mod run;
 mod up;
+mod validator;
 
 use crate::args::{Args, Command};
 use crate::client::Client;
@@ -53,6 +55,7 @@ pub(crate) async fn dispatch(args: Args, out: &Out) -> Done {
         Command::Doctor => doctor::run(settings(), out).await,
         Command::Config(config) => config::run(&settings()?, &config, out),
         Command::Provider(provider) => provider::run(&provider, out).await,
+        Command::Validator(validator) => validator::run(&validator, out).await,
         Command::Bench(bench) => bench::run(&bench, out).await,
         Command::Example(example) => example::run(&example, out),
         Command::Openapi => {

@@ -1,7 +1,7 @@
 //! Our own market on the embedded chain: its contracts, the account that jobs are paid from, and its JSON-RPC.
 //!
 //! The genesis funds the deployer alone. It puts the contracts there and hands out gas and test dollars, which are worth
-//! nothing: once to our own account, and once to each provider that is started beside the control plane. Each step has a key
+//! nothing: once to our own account, and once to each party that is started beside the control plane. Each step has a key
 //! in a journal, so a start that was killed goes on where it stopped.
 
 use std::path::Path;
@@ -29,8 +29,8 @@ const GAS_ETHER: u64 = 1_000;
 const WEI: u64 = 1_000_000_000_000_000_000;
 const WEI_PER_GWEI: u128 = 1_000_000_000;
 const DEPLOY_GAS: u64 = 15_000_000;
-/// Test dollars for each provider, enough for its stake.
-const PROVIDER_USD: u64 = 10_000;
+/// Test dollars for each provider and validator, enough for its stake.
+const PARTY_USD: u64 = 10_000;
 /// A provider stakes a dollar for each unit, and the price of a lease stands behind it in full.
 const STAKE_PER_UNIT: u64 = 1_000_000;
 const RESERVE_BPS: u32 = 10_000;
@@ -128,12 +128,12 @@ impl EmbeddedMarket {
         Ok(())
     }
 
-    /// Gas and test dollars for a provider, once for each address.
+    /// Gas and test dollars for a provider or a validator, once for each address.
     pub(crate) async fn fund_provider(&self, provider: Address) -> Done {
-        let amount = PROVIDER_USD * 1_000_000;
+        let amount = PARTY_USD * 1_000_000;
         let key = provider.to_string();
         let done = hand_out(&self.deployer, self.deployed.token, provider, ether(GAS_ETHER), amount, &key);
-        Ok(done.await.context("hand out test dollars to a provider")?)
+        Ok(done.await.context("hand out test dollars to a party")?)
     }
 }
 

@@ -11,7 +11,6 @@ use super::{Origin, Values, variable};
 
 /// More machines than one host has use for.
 const PROVIDERS_MAX: u32 = 8;
-
 const VALIDATORS_MAX: u32 = 16;
 
 /// A lease is created with less (contracts/README.md).
