@@ -44,6 +44,11 @@ impl Daemons {
         Ok(())
     }
 
+    /// How many there are.
+    pub(super) fn count(&self) -> u32 {
+        u32::try_from(self.folders.len()).unwrap_or(u32::MAX)
+    }
+
     /// Whether none of them has ended.
     pub(crate) fn all_run(&self) -> bool {
         self.folders.iter().all(|folder| runs(folder))

@@ -118,6 +118,12 @@ impl Plane {
         Ok(Self { engine, endpoint, token, sims, market, providers, validators, store, shutdown, tasks })
     }
 
+    /// Starts one more provider of our own market, which asks what these settings say.
+    pub(crate) async fn add_provider(&mut self, settings: &Settings, fault: Option<&str>) -> Done {
+        let Some(market) = &self.market else { return Ok(()) };
+        providers::add(&mut self.providers, settings, market, &self.endpoint, fault).await
+    }
+
     /// Returns when a listener failed, which nothing but a person can mend.
     pub(crate) async fn failed(&mut self) -> Failure {
         loop {

@@ -21,12 +21,24 @@ pub(super) async fn start(
 ) -> Done<Daemons> {
     let mut daemons = none();
     for number in 1..=settings.providers {
-        let folder = settings.data.join("providers").join(number.to_string());
-        let account = known_or_new(&folder, number, settings, market, endpoint)?;
-        market.fund_provider(account).await?;
-        daemons.take(folder, fault.filter(|_| number == 1))?;
+        add(&mut daemons, settings, market, endpoint, fault.filter(|_| number == 1)).await?;
     }
     Ok(daemons)
+}
+
+/// Starts one more, which asks what these settings say.
+pub(super) async fn add(
+    daemons: &mut Daemons,
+    settings: &Settings,
+    market: &EmbeddedMarket,
+    endpoint: &Endpoint,
+    fault: Option<&str>,
+) -> Done {
+    let number = daemons.count() + 1;
+    let folder = settings.data.join("providers").join(number.to_string());
+    let account = known_or_new(&folder, number, settings, market, endpoint)?;
+    market.fund_provider(account).await?;
+    daemons.take(folder, fault)
 }
 
 /// Where our own market is not connected.
