@@ -14,6 +14,7 @@ mod bindings;
 mod contracts;
 mod gas;
 mod golden;
+mod identity;
 mod layers;
 mod openapi;
 mod schemathesis;
@@ -35,6 +36,7 @@ Usage: cargo xtask COMMAND
   gas                  write what each call of the market costs into contracts/README.md
   gas --check          only compare; --json prints the figures
   schemathesis         ask a running control plane all that docs/openapi.json allows, and more
+  identity             build the example training in several ways and compare what each build computes
   golden               run the suites that keep golden files and rewrite those files
 ";
 
@@ -68,6 +70,7 @@ fn dispatch(args: &[&str]) -> Result<()> {
         ["gas", "--check"] => gas::check(root),
         ["gas", "--json"] => gas::json(root),
         ["schemathesis"] => schemathesis::run(root),
+        ["identity"] => identity::run(root),
         ["golden"] => golden::run(root),
         [] | ["help" | "-h" | "--help", ..] => {
             print!("{HELP}");

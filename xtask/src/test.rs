@@ -37,6 +37,7 @@ const STEPS: &[Step] = &[
     // Tests that need processes start this binary, and cargo does not build it for the tests of other crates.
     Step { name: "binary", action: Action::Cargo(&["build", "--locked", "-p", "waag-cli"]) },
     Step { name: "tests", action: Action::Cargo(&["test", "--workspace", "--locked"]) },
+    Step { name: "identity", action: Action::Own("identity", crate::identity::run) },
     Step { name: "artifacts", action: Action::Own("contracts --check", crate::contracts::check) },
     Step { name: "contracts", action: Action::Own("contracts test", crate::contracts::test) },
     Step { name: "gas", action: Action::Own("gas --check", crate::gas::check) },

@@ -1,48 +1,51 @@
 //! What the agent stands by: a root over its states, signed anew with each of them, and left where its provider finds it.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use custody::{EvmSigner, Secret, token_hash};
+use domain::Entropy;
 use evidence::{Canary, Leaf, Tree, commitment_digest};
 use wire::agent::{
-    BootDoc, CANARY_FILE, COMMITMENT_FILE, CanaryDoc, Commitment, Credential, Introduction, bytes_of,
-    hello_statement, hex_of,
+    BootDoc, CANARY_FILE, COMMITMENT_FILE, CanaryDoc, Commitment, Credential, Introduction, Subject,
+    bytes_of, hello_statement, hex_of,
 };
 
-/// An agent that speaks for its provider about one lease.
+/// An agent that signs what it does: for its provider, or by a key that it made itself and for nobody but itself.
 pub struct Delegate {
     signer: EvmSigner,
-    lease: [u8; 32],
-    domain: [u8; 32],
-    delegation: String,
+    /// What it signs for: domain separator and lease, once known.
+    subject: OnceCell<([u8; 32], [u8; 32])>,
+    /// The provider's word; `None` where no provider speaks for it.
+    delegation: Option<String>,
     folder: PathBuf,
     tree: RefCell<Tree>,
 }
 
 impl Delegate {
-    /// The delegate that the boot document makes of this agent, if it does.
+    /// The delegate that the boot document makes of this agent.
     ///
     /// # Errors
     /// The credential is malformed.
-    pub fn of(boot: &BootDoc, folder: &Path) -> io::Result<Option<Self>> {
-        let Credential::Delegated { lease, domain, agent_key, delegation } = &boot.credential else {
-            return Ok(None);
-        };
+    pub fn of(boot: &BootDoc, folder: &Path, entropy: &dyn Entropy) -> io::Result<Self> {
         let malformed = || io::Error::new(io::ErrorKind::InvalidData, "the credential is malformed");
-        Ok(Some(Self {
-            signer: EvmSigner::from_hex(agent_key).map_err(|_| malformed())?,
-            lease: bytes_of(lease).ok_or_else(malformed)?,
-            domain: bytes_of(domain).ok_or_else(malformed)?,
-            delegation: delegation.clone(),
-            folder: folder.to_owned(),
-            tree: RefCell::default(),
-        }))
+        let (signer, subject, delegation) = match &boot.credential {
+            Credential::Delegated { lease, domain, agent_key, delegation } => {
+                let domain = bytes_of(domain).ok_or_else(malformed)?;
+                let lease = bytes_of(lease).ok_or_else(malformed)?;
+                let signer = EvmSigner::from_hex(agent_key).map_err(|_| malformed())?;
+                (signer, OnceCell::from((domain, lease)), Some(delegation.clone()))
+            }
+            Credential::Token { .. } | Credential::ByProvider => {
+                (EvmSigner::mint(entropy).map_err(io::Error::other)?, OnceCell::new(), None)
+            }
+        };
+        Ok(Self { signer, subject, delegation, folder: folder.to_owned(), tree: RefCell::default() })
     }
 
-    /// What admits this agent, with the token that it made itself.
+    /// What admits this agent, with the token that it made itself; `None` where no provider speaks for it.
     ///
     /// # Errors
     /// The key cannot sign, which a key in memory always can.
@@ -51,37 +54,69 @@ impl Delegate {
         boot: &BootDoc,
         instance_key: &str,
         token: &Secret,
-    ) -> io::Result<Introduction> {
+    ) -> io::Result<Option<Introduction>> {
+        let Some(delegation) = &self.delegation else { return Ok(None) };
         let statement = hello_statement(boot.execution, instance_key, &token_hash(token.expose()));
-        Ok(Introduction {
+        Ok(Some(Introduction {
             execution: boot.execution,
             agent: self.signer.address_text(),
-            delegation: self.delegation.clone(),
+            delegation: delegation.clone(),
             signature: self.sign(&evidence::keccak(&[statement.as_bytes()]))?,
-        })
+        }))
     }
 
-    /// Commits to one more leaf of a job.
+    /// The address by which it signs, where it has to be told: nobody else speaks for it.
+    pub fn own_address(&self) -> Option<String> {
+        self.delegation.is_none().then(|| self.signer.address_text())
+    }
+
+    /// Takes what to sign for from the control plane, unless its provider has said so.
+    ///
+    /// # Errors
+    /// It is malformed.
+    pub fn told(&self, subject: Option<&Subject>) -> io::Result<()> {
+        let (None, Some(subject)) = (self.subject.get(), subject) else { return Ok(()) };
+        let malformed =
+            || io::Error::new(io::ErrorKind::InvalidData, "what is to be signed for is malformed");
+        let domain = bytes_of(&subject.domain).ok_or_else(malformed)?;
+        let lease = bytes_of(&subject.lease).ok_or_else(malformed)?;
+        // It was empty above, and nothing else sets it.
+        let _ = self.subject.set((domain, lease));
+        Ok(())
+    }
+
+    /// Commits to one more leaf of a job; `None` where nobody would check it.
     ///
     /// # Errors
     /// The key cannot sign, which a key in memory always can.
-    pub fn commit(&self, job: &[u8; 32], leaf: Leaf) -> io::Result<Commitment> {
+    pub fn commit(&self, job: &[u8; 32], leaf: Leaf) -> io::Result<Option<Commitment>> {
+        let Some((domain, lease)) = self.subject.get() else { return Ok(None) };
         let mut tree = self.tree.borrow_mut();
         tree.push(leaf.hash(job));
         let root = tree.root().ok_or_else(|| io::Error::other("a tree with a leaf has a root"))?;
-        let digest = commitment_digest(&self.domain, &self.lease, &root, tree.leaves());
-        Ok(Commitment { root: hex_of(&root), leaf_count: tree.leaves(), signature: self.sign(&digest)? })
+        let digest = commitment_digest(domain, lease, &root, tree.leaves());
+        let outputs = leaf.out != [0; 32];
+        Ok(Some(Commitment {
+            root: hex_of(&root),
+            leaf_count: tree.leaves(),
+            signature: self.sign(&digest)?,
+            digest: hex_of(if outputs { &leaf.out } else { &leaf.state }),
+            outputs,
+        }))
     }
 
     fn sign(&self, digest: &[u8; 32]) -> io::Result<String> {
         self.signer.sign_digest(digest).map(|signature| hex_of(&signature)).map_err(io::Error::other)
     }
 
-    /// Leaves a commitment where the provider looks; it sees the one before or this one, whole.
+    /// Leaves a commitment where the provider looks; it sees the one before or this one, whole. Nothing where no provider does.
     ///
     /// # Errors
     /// The folder cannot be used.
     pub fn leave(&self, commitment: &Commitment) -> io::Result<()> {
+        if self.delegation.is_none() {
+            return Ok(());
+        }
         self.leave_whole(COMMITMENT_FILE, &serde_json::to_vec(commitment)?)
     }
 
@@ -107,6 +142,7 @@ impl Delegate {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use custody::OsEntropy;
     use domain::ExecutionId;
 
     fn delegate(folder: &Path) -> Delegate {
@@ -123,7 +159,7 @@ mod tests {
             },
             fault: None,
         };
-        Delegate::of(&boot, folder).unwrap().unwrap()
+        Delegate::of(&boot, folder, &OsEntropy).unwrap()
     }
 
     #[test]
@@ -132,7 +168,7 @@ mod tests {
         let delegate = delegate(dir.path());
         let mut roots = Vec::new();
         for index in 0..3 {
-            let commitment = delegate.commit(&[6; 32], Leaf::state(index, [7; 32])).unwrap();
+            let commitment = delegate.commit(&[6; 32], Leaf::state(index, [7; 32])).unwrap().unwrap();
             delegate.leave(&commitment).unwrap();
             let found = fs::read(dir.path().join(COMMITMENT_FILE)).unwrap();
             assert_eq!(serde_json::from_slice::<Commitment>(&found).unwrap(), commitment);

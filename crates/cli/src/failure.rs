@@ -21,6 +21,8 @@ pub(crate) enum Exit {
     Refused = 6,
     /// The job ended without its result.
     JobFailed = 7,
+    /// A proof failed or is disputed, or evidence does not hold.
+    NotProven = 8,
     /// It may or may not have happened.
     Unknown = 9,
     /// Stopped by Ctrl-C.
@@ -29,7 +31,7 @@ pub(crate) enum Exit {
 
 impl Exit {
     /// All codes but 0, with what they mean.
-    pub(crate) const MEANINGS: [(Self, &'static str); 9] = [
+    pub(crate) const MEANINGS: [(Self, &'static str); 10] = [
         (Self::Failed, "failed, our side or unknown"),
         (Self::Usage, "the command, the job file or the configuration is wrong"),
         (Self::Denied, "no valid token"),
@@ -37,6 +39,7 @@ impl Exit {
         (Self::Unreachable, "no control plane answers"),
         (Self::Refused, "refused by policy, offers or budget"),
         (Self::JobFailed, "the job ended without its result"),
+        (Self::NotProven, "a proof failed or is disputed, or evidence does not hold"),
         (Self::Unknown, "the outcome is unknown: look before you repeat"),
         (Self::Interrupted, "interrupted"),
     ];

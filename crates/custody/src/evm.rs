@@ -83,6 +83,13 @@ impl EvmSigner {
     }
 }
 
+/// The account that signed a digest, as [`EvmSigner::address_text`] writes it; `None` where the signature is none.
+pub fn signer_of(digest: &[u8; 32], signature: &[u8; 65]) -> Option<String> {
+    let signature = Signature::try_from(signature.as_slice()).ok()?;
+    let address = signature.recover_address_from_prehash(&B256::from(*digest)).ok()?;
+    Some(address.to_checksum(None))
+}
+
 fn mint(entropy: &dyn Entropy) -> Option<Zeroizing<Vec<u8>>> {
     let mut bytes = Zeroizing::new(vec![0u8; 32]);
     entropy.fill(&mut bytes);

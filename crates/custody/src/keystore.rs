@@ -9,13 +9,14 @@ use domain::Entropy;
 use zeroize::Zeroizing;
 
 use crate::tls::{ServerIdentity, TlsError};
-use crate::{DataKey, InstanceKey, LocalSigner, Secret};
+use crate::{DataKey, InstanceKey, LocalSigner, NoteSigner, Secret};
 
 const KEY_FILE_BYTES_MAX: u64 = 64 * 1024;
 
 /// The control plane's keys, made at first start.
 pub struct Keystore {
     receipts: LocalSigner,
+    audit: NoteSigner,
     customer: InstanceKey,
     rows: DataKey,
     api_token: Secret,
@@ -70,6 +71,7 @@ impl Keystore {
         };
         let malformed = |name: &str| KeystoreError::Malformed { path: folder.join(name) };
         let seed = key_file(folder, "receipts.key", random)?;
+        let audit = key_file(folder, "audit.key", random)?;
         let customer = key_file(folder, "customer.key", || Ok(InstanceKey::mint(entropy).bytes()))?;
         let rows = key_file(folder, "rows.key", random)?;
         let token = key_file(folder, "api-token", || {
@@ -79,6 +81,7 @@ impl Keystore {
         let token = token_text(&token).ok_or_else(|| malformed("api-token"))?;
         Ok(Self {
             receipts: LocalSigner::from_seed(&seed).map_err(|_| malformed("receipts.key"))?,
+            audit: NoteSigner::from_seed(&audit).map_err(|_| malformed("audit.key"))?,
             customer: InstanceKey::from_bytes(&customer).ok_or_else(|| malformed("customer.key"))?,
             rows: DataKey::from_bytes(rows),
             api_token: token,
@@ -90,6 +93,11 @@ impl Keystore {
     /// Signs receipts.
     pub fn receipts(&self) -> &LocalSigner {
         &self.receipts
+    }
+
+    /// Signs the heads of the audit log, and nothing else.
+    pub fn audit(&self) -> &NoteSigner {
+        &self.audit
     }
 
     /// The customer's own key at level standard: whoever holds it can open inputs, checkpoints and outputs.
@@ -203,6 +211,8 @@ mod tests {
         let first = Keystore::open(&folder, &OsEntropy).unwrap();
         let again = Keystore::open(&folder, &OsEntropy).unwrap();
         assert_eq!(first.receipts().public_key(), again.receipts().public_key());
+        assert_eq!(first.audit().public(), again.audit().public());
+        assert_ne!(hex::encode(first.audit().public()), first.receipts().public_key());
         assert_eq!(first.customer().public(), again.customer().public());
         assert_eq!(first.rows().bytes(), again.rows().bytes());
         assert_eq!(first.tls().pin(), again.tls().pin());
@@ -220,7 +230,8 @@ mod tests {
         assert_eq!(names, KEY_FILES);
     }
 
-    const KEY_FILES: [&str; 5] = ["api-token", "customer.key", "receipts.key", "rows.key", "tls.key"];
+    const KEY_FILES: [&str; 6] =
+        ["api-token", "audit.key", "customer.key", "receipts.key", "rows.key", "tls.key"];
 
     // An empty token above all: a request with an empty one would be let in.
     #[test]

@@ -30,6 +30,8 @@ pub enum LossReason {
     LeaseEnded,
     /// The agent said that it cannot go on (disk, sandbox, killed by its host).
     AgentGaveUp,
+    /// It went on from a state that did not pass the check.
+    Refuted,
 }
 
 /// Why a workload failed by itself.
@@ -100,7 +102,8 @@ impl ExecutionState {
 }
 
 impl LossReason {
-    const ALL: [Self; 4] = [Self::Silent, Self::NeverConnected, Self::LeaseEnded, Self::AgentGaveUp];
+    const ALL: [Self; 5] =
+        [Self::Silent, Self::NeverConnected, Self::LeaseEnded, Self::AgentGaveUp, Self::Refuted];
 
     /// The stable code.
     pub const fn code(self) -> &'static str {
@@ -109,6 +112,7 @@ impl LossReason {
             Self::NeverConnected => "never_connected",
             Self::LeaseEnded => "lease_ended",
             Self::AgentGaveUp => "agent_gave_up",
+            Self::Refuted => "refuted",
         }
     }
 

@@ -32,6 +32,8 @@ pub enum Outcome {
     NoOffers,
     /// It lost as many executions as its failover rule allows.
     AttemptsSpent,
+    /// Its last execution's work did not pass the check, and its failover rule allows no further one.
+    ProofFailed,
 }
 
 impl Outcome {
@@ -45,6 +47,7 @@ impl Outcome {
             Self::BudgetSpent => "budget_spent",
             Self::NoOffers => "no_offers",
             Self::AttemptsSpent => "attempts_spent",
+            Self::ProofFailed => "proof_failed",
         }
     }
 }
@@ -58,6 +61,8 @@ pub enum JobEvent {
     Lost,
     /// Nothing more will be done.
     End(Outcome),
+    /// The work that completed it did not pass the check; it needs another placement.
+    Refuted,
     /// All leases have ended and the money is settled.
     Settle,
 }
@@ -72,6 +77,7 @@ impl JobState {
             (Self::Waiting | Self::Running, JobEvent::Started) => Ok(Self::Running),
             (Self::Waiting | Self::Running, JobEvent::Lost) => Ok(Self::Waiting),
             (Self::Waiting | Self::Running, JobEvent::End(outcome)) => Ok(Self::Ending(outcome)),
+            (Self::Ending(Outcome::Completed), JobEvent::Refuted) => Ok(Self::Waiting),
             (Self::Ending(outcome), JobEvent::Settle) => Ok(Self::Settled(outcome)),
             (state, event) => {
                 Err(Illegal { noun: "job", state: state.code().to_owned(), event: format!("{event:?}") })

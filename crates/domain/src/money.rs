@@ -60,6 +60,17 @@ impl Usd {
         Self((self.0 - other.0).max(0))
     }
 
+    /// So many times as much.
+    pub const fn times(self, n: u64) -> Self {
+        Self(self.0.saturating_mul(n as i128))
+    }
+
+    /// One of `parts` equal parts, rounded up; all of it for none.
+    pub fn share(self, parts: u32) -> Self {
+        let parts = i128::from(parts.max(1));
+        Self((self.0 + parts - 1).div_euclid(parts))
+    }
+
     /// `self` scaled by `basis_points` / 10,000, rounded up.
     pub const fn basis_points(self, basis_points: u32) -> Self {
         Self((self.0 * basis_points as i128 + 9_999).div_euclid(10_000))

@@ -74,6 +74,8 @@ pub struct Estimate {
 pub enum Refusal {
     /// `resources.infra` or `failover.to` leaves this network out.
     Network,
+    /// A wrong result may be worth more than price and stake outweigh there.
+    ValueUncovered,
     /// Outside `regions`, or the region is unknown.
     Region,
     /// Too little is known of the provider for the job's level.
@@ -104,8 +106,9 @@ pub enum Refusal {
 
 impl Refusal {
     /// All, in the order in which rules are tried.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Network,
+        Self::ValueUncovered,
         Self::Region,
         Self::Assurance,
         Self::Cpus,
@@ -125,6 +128,7 @@ impl Refusal {
     pub const fn code(self) -> &'static str {
         match self {
             Self::Network => "network",
+            Self::ValueUncovered => "value_uncovered",
             Self::Region => "region",
             Self::Assurance => "assurance",
             Self::Cpus => "cpus",

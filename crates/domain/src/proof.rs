@@ -28,6 +28,94 @@ pub enum Verdict {
     Canary,
 }
 
+/// How far the check of an execution's work has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ProofState {
+    /// The provider has yet to stand by its work.
+    Awaited,
+    /// The request is fixed and its fee held; it is to be sent.
+    Requested,
+    /// Validators are drawn, replay and speak.
+    Open,
+    /// There is a verdict.
+    Concluded(Verdict),
+    /// There will be none.
+    Unchecked(Unchecked),
+}
+
+/// Why work is not checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Unchecked {
+    /// The job asks for no check.
+    NotAsked,
+    /// The job keeps no states that could be gone on from.
+    NoStates,
+    /// No segment was committed to.
+    NothingCommitted,
+    /// No notary is connected.
+    NoNotary,
+    /// The provider's stake covers that only a share of its work is checked, and this was not in it.
+    NotDrawn,
+    /// What is left of the budget does not pay the validators.
+    BudgetSpent,
+    /// The notary did not take the request in time.
+    NotOpened,
+}
+
+impl ProofState {
+    /// The stable code, without the verdict or the reason.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Awaited => "awaited",
+            Self::Requested => "requested",
+            Self::Open => "open",
+            Self::Concluded(_) => "concluded",
+            Self::Unchecked(_) => "unchecked",
+        }
+    }
+
+    /// Whether nothing changes any more.
+    pub const fn is_final(self) -> bool {
+        matches!(self, Self::Concluded(_) | Self::Unchecked(_))
+    }
+
+    /// Whether what was done is not to be built upon: it did not pass where it was checked.
+    pub const fn is_refuted(self) -> bool {
+        matches!(self, Self::Concluded(Verdict::Failed | Verdict::Disputed))
+    }
+}
+
+impl Unchecked {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::NotAsked,
+        Self::NoStates,
+        Self::NothingCommitted,
+        Self::NoNotary,
+        Self::NotDrawn,
+        Self::BudgetSpent,
+        Self::NotOpened,
+    ];
+
+    /// The stable code.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::NotAsked => "not_asked",
+            Self::NoStates => "no_states",
+            Self::NothingCommitted => "nothing_committed",
+            Self::NoNotary => "no_notary",
+            Self::NotDrawn => "not_drawn",
+            Self::BudgetSpent => "budget_spent",
+            Self::NotOpened => "not_opened",
+        }
+    }
+
+    /// The reason with this code.
+    pub fn from_code(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.code() == code)
+    }
+}
+
 impl Finding {
     /// All of them.
     pub const ALL: [Self; 4] = [Self::Same, Self::Differs, Self::Withheld, Self::Silent];

@@ -1,6 +1,6 @@
 //! What can be set, with its defaults.
 
-use domain::{AccountId, Level, Millis};
+use domain::{AccountId, Level, Millis, Usd};
 
 /// Settings of the engine.
 #[derive(Debug, Clone)]
@@ -51,6 +51,18 @@ pub struct Config {
     pub escrow_every: Millis,
     /// A provider whose lease has ended has this long to commit to its work; then its agent's word is brought for it.
     pub commit_patience: Millis,
+    /// What happened is published in the audit log at most this often.
+    pub audit_every: Millis,
+    /// The head of the audit log is written down at the notary at most this often.
+    pub anchor_every: Millis,
+    /// Validators drawn for each proof.
+    pub validators: u32,
+    /// What a validator gets for replaying a segment, in ten-thousandths of what the provider gets for one.
+    pub replay_bps: u32,
+    /// What it gets at least.
+    pub replay_min: Usd,
+    /// A proof that the notary refuses is given up after this.
+    pub proof_patience: Millis,
     /// The most log bytes kept of one execution.
     pub log_bytes_max: u64,
     /// The largest sealed upload.
@@ -99,6 +111,12 @@ impl Default for Config {
             close_grace: secs(5),
             escrow_every: Millis(500),
             commit_patience: secs(30),
+            audit_every: secs(1),
+            anchor_every: secs(60),
+            validators: 3,
+            replay_bps: 12_000,
+            replay_min: Usd::from_micros(10),
+            proof_patience: secs(600),
             log_bytes_max: 16 * 1024 * 1024,
             upload_bytes_max: 16 * 1024 * 1024 * 1024,
             default_memory_mib: 1024,

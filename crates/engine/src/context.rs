@@ -4,13 +4,14 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use custody::Keystore;
-use domain::{Clock, Entropy, ExecutionId, Interrupted, JobId, JobSpec, Millis, Probe, Timestamp};
+use domain::{Clock, Entropy, ExecutionId, Interrupted, JobId, JobSpec, Millis, Probe, Timestamp, Unchecked};
 use market::Registry;
 use policy::health::{Listening, Moment};
 use store::{JobRow, Store};
 use tokio::sync::watch;
 
 use crate::offers::Catalogue;
+use crate::proofs::Openings;
 use crate::{Config, Error};
 
 /// The parts of an engine.
@@ -44,6 +45,7 @@ pub(crate) struct Context {
     pub(crate) agent_url: String,
     catalogue: Mutex<Catalogue>,
     watch: Mutex<Watch>,
+    openings: Mutex<Openings>,
     changes: watch::Sender<u64>,
     #[cfg(feature = "planted")]
     pub(crate) planted: Option<crate::Planted>,
@@ -69,6 +71,7 @@ impl Context {
             config: parts.config,
             catalogue: Mutex::new(Catalogue::default()),
             watch: Mutex::new(Watch { listening: Listening::new(gap_max), heard: HashMap::new() }),
+            openings: Mutex::new(Openings::default()),
             changes: watch::Sender::new(0),
             #[cfg(feature = "planted")]
             planted: None,
@@ -92,6 +95,10 @@ impl Context {
         self.watch.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    pub(crate) fn openings(&self) -> MutexGuard<'_, Openings> {
+        self.openings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Something was committed that other steps may be waiting for.
     pub(crate) fn changed(&self) {
         self.changes.send_modify(|n| *n += 1);
@@ -111,6 +118,12 @@ impl Context {
         wire::jobfile::parse(job.spec.as_bytes(), "stored spec")
             .map(|file| file.spec)
             .map_err(|source| Error::Spec { job: job.id, source: Box::new(source) })
+    }
+
+    /// Whether the work of a job can be checked.
+    pub(crate) fn checkable(&self, job: &JobRow) -> Result<Result<(), Unchecked>, Error> {
+        let notary = self.registry.notary().is_some();
+        Ok(policy::proof::checkable(&Self::spec(job)?, notary))
     }
 
     pub(crate) async fn job(&self, id: JobId) -> Result<JobRow, Error> {

@@ -35,6 +35,20 @@ pub enum Error {
         /// Whose.
         of: String,
     },
+    /// The audit log could not be read or written.
+    #[error("the audit log failed")]
+    Log(#[from] evidence::log::Wrong),
+    /// Less than was published in the audit log is found, or something else. Nothing is signed.
+    #[error("the audit log is not continued: {why}; {next}")]
+    AuditBehind {
+        /// What was found.
+        why: String,
+        /// What a person can do.
+        next: &'static str,
+    },
+    /// The notary could not be asked how far the audit log had come.
+    #[error("the notary could not be asked how far the audit log had come")]
+    Notary(#[source] market::Error),
     /// A file could not be used.
     #[error("a temporary file could not be used")]
     File(#[from] std::io::Error),
@@ -118,6 +132,18 @@ pub enum AgentRefusal {
     /// The execution has ended.
     #[error("the execution has ended")]
     Ended,
+    /// No validator that was drawn for the proof asks.
+    #[error("this is not a validator that was drawn for the proof")]
+    NotDrawn,
+    /// There is no such proof.
+    #[error("there is no such proof here")]
+    NoProof,
+    /// The proof is concluded.
+    #[error("the proof is concluded")]
+    ProofOver,
+    /// What was committed to cannot be opened.
+    #[error("the states that were committed to are not here")]
+    Withheld,
     /// Not yet: the lease is not confirmed. Try again.
     #[error("the lease is not confirmed yet")]
     NotYet,

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod audit;
 mod config;
 mod context;
 mod error;
@@ -12,6 +13,7 @@ mod placements;
 #[cfg(feature = "planted")]
 mod planted;
 mod points;
+mod proofs;
 mod run;
 mod settlements;
 mod views;
@@ -53,8 +55,10 @@ impl Engine {
             Box::new(leases::Leases(context())),
             Box::new(leases::Sweep::new(context())),
             Box::new(executions::Executions::new(context())),
+            Box::new(proofs::Proofs(context())),
             Box::new(settlements::Settlements(context())),
             Box::new(settlements::Escrows::new(context())),
+            Box::new(audit::Audit::new(context())),
         ]
     }
 
@@ -64,7 +68,10 @@ impl Engine {
     /// The data store failed.
     pub async fn fund(&self, amount: Usd) -> Result<(), Error> {
         let mut tx = self.context.store.begin().await?;
-        tx.account_fund(self.context.config.account, amount, self.context.now()).await?;
+        let (account, now) = (self.context.config.account, self.context.now());
+        tx.account_fund(account, amount, now).await?;
+        let body = format!("{{\"amount_usd\":\"{amount}\"}}");
+        tx.outbox_add(now, "account.funded", &account.to_string(), &body).await?;
         Ok(tx.commit().await?)
     }
 

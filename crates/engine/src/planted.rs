@@ -8,6 +8,7 @@ use store::LeaseRow;
 
 use crate::context::Context;
 use crate::leases::Leases;
+use crate::proofs::Check;
 use crate::settlements::{Bill, Settlements};
 use crate::{Engine, Error, Parts};
 
@@ -40,11 +41,16 @@ impl Settlements {
         self.0.planted == Some(bug)
     }
 
-    pub(super) async fn post_unmoved(&self, lease: &LeaseRow, now: Timestamp) -> Result<(), Error> {
-        let held = self.held(lease).await?;
+    pub(super) async fn post_unmoved(
+        &self,
+        lease: &LeaseRow,
+        check: &Check,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let held = self.held(lease, check).await?;
         let paid = lease.billed.unwrap_or_default().min(held);
         let charge = Charge { paid, fees: Usd::ZERO, refunded: held - paid, disputed: Usd::ZERO };
-        self.post(lease, Bill { charge, gas: 0, txs: Vec::new() }, now).await
+        self.post(lease, Bill { charge, gas: 0, txs: Vec::new() }, check, now).await
     }
 }
 

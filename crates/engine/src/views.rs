@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use domain::{
     ExecutionState, JobId, JobSpec, JobState, LeaseState, Millis, Offer, Outcome, PlacementCause,
-    PlacementId, Timestamp, Usd,
+    PlacementId, Timestamp, Unchecked, Usd,
 };
 use policy::failover::{Next, after_loss};
 use policy::placement::{estimate, place};
@@ -122,6 +122,10 @@ impl Engine {
             started_at: row.connected_at.map(|t| t.to_string()),
             ended_at: row.ended_at.map(|t| t.to_string()),
             paid_usd: settled.map(|settlement| settlement.paid),
+            proof: match lease {
+                Some(lease) => self.context.proof_doc(row.id, lease.id).await?,
+                None => None,
+            },
             simulated: offer.simulated,
         })
     }
@@ -184,7 +188,8 @@ impl Engine {
         let now = self.context.now();
         let catalogue = self.context.catalogue();
         let offers = catalogue.all();
-        let situation = self.situation_of_new(JobId::from_bytes([0; 10]), spec, now);
+        let covers = self.context.covers(spec);
+        let situation = self.situation_of_new(JobId::from_bytes([0; 10]), spec, &covers, now);
         let (plan, refused) =
             place(PlacementId::from_bytes([0; 10]), &situation, &offers, catalogue.version());
         let mut docs: Vec<OfferDoc> = plan
@@ -229,7 +234,7 @@ impl Engine {
             placements,
             refused_now: self.refused_now(&spec),
             if_lost: self.if_lost(&job, &spec).await?,
-            cautions: cautions(&spec),
+            cautions: cautions(&spec, self.context.checkable(&job)?),
         })
     }
 
@@ -360,14 +365,31 @@ fn describe(outcome: &Outcome) -> String {
         Outcome::BudgetSpent => "its budget is used up; raise waag.budget.max_total_usd".to_owned(),
         Outcome::NoOffers => "no admissible offer came in time; see `waag explain`".to_owned(),
         Outcome::AttemptsSpent => "too many providers were lost; raise waag.failover.attempts".to_owned(),
+        Outcome::ProofFailed => {
+            "its work did not pass the check and was not paid; raise waag.failover.attempts to have it done elsewhere"
+                .to_owned()
+        }
     }
 }
 
-fn cautions(spec: &JobSpec) -> Vec<String> {
-    let mut cautions = vec![
-        "sealing does not hide data from the owner of the machine that runs the job".to_owned(),
-        "the result is not proven: no segment is replayed by a validator yet".to_owned(),
-    ];
+fn why_unchecked(reason: Unchecked) -> &'static str {
+    match reason {
+        Unchecked::NotAsked => "waag.verify.method is none",
+        Unchecked::NoStates => "without waag.checkpoint.path no segment can be run again alone",
+        Unchecked::NothingCommitted => "its provider committed to nothing",
+        Unchecked::NoNotary => "no notary is connected",
+        Unchecked::NotDrawn => "it was not drawn for an audit",
+        Unchecked::BudgetSpent => "its budget does not pay the validators",
+        Unchecked::NotOpened => "the notary did not take the request",
+    }
+}
+
+fn cautions(spec: &JobSpec, checkable: Result<(), Unchecked>) -> Vec<String> {
+    let mut cautions =
+        vec!["sealing does not hide data from the owner of the machine that runs the job".to_owned()];
+    if let Err(reason) = checkable {
+        cautions.push(format!("the result is not proven: {}", why_unchecked(reason)));
+    }
     if spec.checkpoint_path.is_none() {
         cautions.push("without waag.checkpoint.path a lost provider costs all work done".to_owned());
     }

@@ -7,12 +7,24 @@ use crate::keccak;
 
 const TAG: &[u8] = b"SEL/1";
 const SEED_TAG: &[u8] = b"SEED/1";
+const SEGMENTS_TAG: &[u8] = b"SEG/1";
+const VALIDATORS_TAG: &[u8] = b"VAL/1";
 /// No operator counts for more than this share of the stake, in tenths, or its fair share where there are few.
 const CAP_TENTHS: u128 = 1;
 
 /// The seed of a draw: randomness, the job, and the root that was committed to before.
 pub fn draw_seed(randomness: &[u8; 32], job: &[u8; 32], root: &[u8; 32]) -> [u8; 32] {
     keccak(&[SEED_TAG, randomness, job, root])
+}
+
+/// Segments to replay by a draw's seed: see [`Draw::segments`].
+pub fn drawn_segments(seed: &[u8; 32], segments: u32, sample: u32) -> Vec<u32> {
+    Draw::new(keccak(&[SEGMENTS_TAG, seed])).segments(segments, sample)
+}
+
+/// Validators by a draw's seed: see [`Draw::validators`]. They follow from other numbers than the segments do.
+pub fn drawn_validators(seed: &[u8; 32], stakes: &[u64], wanted: usize) -> Vec<usize> {
+    Draw::new(keccak(&[VALIDATORS_TAG, seed])).validators(stakes, wanted)
 }
 
 /// Numbers that follow from a seed.

@@ -4,12 +4,13 @@ mod canary;
 pub mod deterrence;
 mod draw;
 mod leaf;
+pub mod log;
 pub mod tree;
 mod typed;
 mod verdict;
 
 pub use canary::Canary;
-pub use draw::{Draw, draw_seed};
+pub use draw::{Draw, draw_seed, drawn_segments, drawn_validators};
 pub use leaf::{Leaf, StateHasher, job_hash};
 pub use tree::Tree;
 pub use typed::commitment_digest;

@@ -19,6 +19,10 @@ pub fn result(leaves: &[[u8; 32]]) -> [u8; 32] {
 
 /// The verdict of these words. Who is silent has lost its say, and its stake elsewhere. Validators that differ from the provider
 /// must agree with one another: work that comes out otherwise on each machine shows nothing about the provider.
+///
+/// Whoever holds the states chooses whom it gives them to. So states that some could not open are nobody's word against the
+/// provider, or a single corrupt validator, left alone by keeping them from all others, could fail any work; and not a reason
+/// to refund either, or keeping them from one would save the price. The provider may show that it handed them over.
 pub fn verdict(words: &[Word]) -> Verdict {
     let said = |what: Finding| words.iter().any(|word| word.finding == what);
     let mut others = words.iter().filter(|word| word.finding == Finding::Differs).map(|word| word.result);
@@ -26,11 +30,9 @@ pub fn verdict(words: &[Word]) -> Verdict {
     let agreed = others.all(|result| Some(result) == first);
     match (said(Finding::Same), said(Finding::Differs), said(Finding::Withheld)) {
         (true, false, false) => Verdict::Passed,
-        (false, true, _) if agreed => Verdict::Failed,
+        (false, true, false) if agreed => Verdict::Failed,
         (_, true, _) => Verdict::Disputed,
-        // One that could open the states and one that could not: the states are there.
-        (true, false, true) => Verdict::Disputed,
-        (false, false, _) => Verdict::Unknown,
+        (_, false, true) | (false, false, false) => Verdict::Unknown,
     }
 }
 
@@ -46,10 +48,11 @@ mod tests {
             (vec![Same, Silent, Same], Verdict::Passed),
             (vec![Differs, Differs, Differs], Verdict::Failed),
             (vec![Differs, Silent], Verdict::Failed),
-            (vec![Differs, Withheld], Verdict::Failed),
+            (vec![Differs, Withheld], Verdict::Disputed),
             (vec![Same, Same, Differs], Verdict::Disputed),
             (vec![Same, Differs, Differs], Verdict::Disputed),
-            (vec![Same, Withheld], Verdict::Disputed),
+            (vec![Same, Withheld], Verdict::Unknown),
+            (vec![Same, Differs, Withheld], Verdict::Disputed),
             (vec![Withheld, Withheld], Verdict::Unknown),
             (vec![Silent, Silent], Verdict::Unknown),
             (vec![], Verdict::Unknown),

@@ -14,9 +14,11 @@ pub trait Escrow: Send + Sync {
     /// What has become of the money of the lease with this label. `None` where there is no such escrow.
     async fn observe(&self, label: &Label) -> Result<Option<Escrowed>, Error>;
 
-    /// Lets the provider be paid for an ended lease: brings `claim` where the provider has committed to nothing itself,
-    /// then settles. Does nothing while neither is possible.
-    async fn post(&self, label: &Label, claim: Option<&Claim>) -> Result<Option<Escrowed>, Error>;
+    /// Brings a commitment for a provider that has brought none itself. Does nothing where it has, or while it may not be brought.
+    async fn claim(&self, label: &Label, claim: &Claim) -> Result<Option<Escrowed>, Error>;
+
+    /// Lets the provider be paid for an ended lease whose commitment stands. Does nothing while that is not possible.
+    async fn post(&self, label: &Label) -> Result<Option<Escrowed>, Error>;
 
     /// Takes the money back where a deadline of the provider has passed. Does nothing before.
     async fn void(&self, label: &Label) -> Result<Option<Escrowed>, Error>;

@@ -15,6 +15,9 @@ pub fn refusal(situation: &Situation<'_>, offer: &Offer) -> Option<Refusal> {
     {
         return Some(Refusal::Network);
     }
+    if !covers_value(situation, offer) {
+        return Some(Refusal::ValueUncovered);
+    }
     let assigned_later = offer.firmness == Firmness::Queue && offer.provider.is_none();
     if let Some(refusal) = provider_refusal(situation, offer.region.as_ref(), offer.assurance, assigned_later)
     {
@@ -54,6 +57,13 @@ pub fn refusal(situation: &Situation<'_>, offer: &Offer) -> Option<Refusal> {
     }
     let provider = offer.provider.as_ref()?;
     was_lost(situation, &offer.id.network, provider).then_some(Refusal::ProviderLost)
+}
+
+/// Whether a wrong result is worth no more than what a provider would lose by it.
+fn covers_value(situation: &Situation<'_>, offer: &Offer) -> bool {
+    let at_risk = situation.spec.value_at_risk;
+    let cover = situation.covers.get(&offer.id.network).copied().unwrap_or_default();
+    at_risk <= Usd::ZERO || at_risk <= estimate(situation, offer).total.basis_points(cover)
 }
 
 /// The rules about a provider, for one that the network assigned after the purchase; keys and inputs wait for `None`.

@@ -7,3 +7,4 @@ pub mod eligibility;
 pub mod failover;
 pub mod health;
 pub mod placement;
+pub mod proof;

@@ -15,6 +15,8 @@ use wire::agent::{
     Orders, UploadReceipt, WRAPPED_KEY_HEADER, Welcome,
 };
 
+use wire::openings::{OpeningRequest, Openings};
+
 use crate::error::{AgentError, ApiError};
 use crate::extract::{Doc, Params, Piece, Segment};
 
@@ -27,6 +29,7 @@ pub fn agent_api(engine: Engine) -> Router {
         .route("/agent/v1/heartbeat", post(heartbeat))
         .route("/agent/v1/finish", post(finish))
         .route("/agent/v1/commitment", post(commit))
+        .route("/agent/v1/openings", post(openings))
         .layer(DefaultBodyLimit::max(JSON_BYTES_MAX));
     let logs =
         Router::new().route("/agent/v1/logs", post(logs)).layer(DefaultBodyLimit::max(LOG_CHUNK_BYTES_MAX));
@@ -81,6 +84,14 @@ async fn commit(
 ) -> Result<StatusCode, AgentError> {
     engine.agent_commitment(&token, &commitment).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Without a token: the validator signs its request.
+async fn openings(
+    State(engine): State<Engine>,
+    Doc(request): Doc<OpeningRequest>,
+) -> Result<Json<Openings>, AgentError> {
+    Ok(Json(engine.openings(&request).await?))
 }
 
 async fn finish(

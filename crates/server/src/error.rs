@@ -111,6 +111,12 @@ impl From<AgentRefusal> for ApiError {
                 (StatusCode::CONFLICT, "other_instance", "stop and remove everything")
             }
             AgentRefusal::Ended => (StatusCode::GONE, "execution_ended", "stop and remove everything"),
+            AgentRefusal::NotDrawn => {
+                (StatusCode::FORBIDDEN, "not_drawn", "only drawn validators are served")
+            }
+            AgentRefusal::NoProof => (StatusCode::NOT_FOUND, "not_found", "ask for a proof that is open"),
+            AgentRefusal::ProofOver => (StatusCode::GONE, "proof_over", "there is nothing more to replay"),
+            AgentRefusal::Withheld => (StatusCode::NOT_FOUND, "withheld", "say so to the notary"),
             AgentRefusal::NotYet => (StatusCode::SERVICE_UNAVAILABLE, "not_yet", "try again"),
             AgentRefusal::Malformed(_) => {
                 (StatusCode::UNPROCESSABLE_ENTITY, "malformed", "send what agent protocol 1 says")

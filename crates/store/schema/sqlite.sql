@@ -122,9 +122,10 @@ CREATE INDEX lease_unsettled ON lease (due_at) WHERE state = 'ended' AND settled
 -- Nothing may hold two open leases for one attempt.
 CREATE UNIQUE INDEX lease_one_open ON lease (execution) WHERE state <> 'ended';
 
--- The provider's word that the agent of a lease may sign for it.
+-- By which key the agent of a lease signs, and the provider's word that it may; empty where no provider speaks for it.
 CREATE TABLE delegation (
     lease TEXT PRIMARY KEY REFERENCES lease (id),
+    agent TEXT NOT NULL,
     signature BLOB NOT NULL
 );
 
@@ -134,8 +135,44 @@ CREATE TABLE claim (
     leaf_count BIGINT NOT NULL CHECK (leaf_count > 0),
     root BLOB NOT NULL,
     signature BLOB NOT NULL,
+    -- BLAKE3 of the newest state, or of the outputs.
+    digest BLOB NOT NULL,
+    outputs BIGINT NOT NULL CHECK (outputs IN (0, 1)),
     PRIMARY KEY (lease, leaf_count)
 );
+
+-- How the work of an execution is checked. From state `requested` on, what was asked for does not change.
+CREATE TABLE proof (
+    execution TEXT PRIMARY KEY REFERENCES execution (id),
+    job TEXT NOT NULL REFERENCES job (id),
+    lease TEXT NOT NULL UNIQUE REFERENCES lease (id),
+    state TEXT NOT NULL,
+    detail TEXT,
+    generation BIGINT NOT NULL DEFAULT 0,
+    root BLOB,
+    leaf_count BIGINT,
+    signature BLOB,
+    segments BIGINT NOT NULL DEFAULT 0,
+    sample BIGINT NOT NULL DEFAULT 0,
+    validators BIGINT NOT NULL DEFAULT 0,
+    fee BIGINT NOT NULL DEFAULT 0,
+    held BIGINT NOT NULL DEFAULT 0,
+    notary_id BLOB,
+    seed BLOB,
+    drawn TEXT NOT NULL DEFAULT '',
+    fee_paid BIGINT NOT NULL DEFAULT 0,
+    slashed BIGINT NOT NULL DEFAULT 0,
+    compensated BIGINT NOT NULL DEFAULT 0,
+    gas BIGINT NOT NULL DEFAULT 0,
+    txs TEXT NOT NULL DEFAULT '',
+    created_at BIGINT NOT NULL,
+    ended_at BIGINT,
+    tries BIGINT NOT NULL DEFAULT 0,
+    due_at BIGINT NOT NULL
+);
+CREATE INDEX proof_due ON proof (due_at) WHERE state IN ('awaited', 'requested', 'open');
+CREATE INDEX proof_job ON proof (job);
+CREATE UNIQUE INDEX proof_notary ON proof (notary_id) WHERE notary_id IS NOT NULL;
 
 -- How far something outside was followed; written in the transaction of what was seen there.
 CREATE TABLE followed (
@@ -210,6 +247,20 @@ CREATE TABLE outbox (
     kind TEXT NOT NULL,
     subject TEXT NOT NULL,
     body TEXT NOT NULL
+);
+
+-- How far the outbox stands in the audit log with this name: its first `size` rows, each the entry before its `seq`.
+CREATE TABLE published (
+    origin TEXT PRIMARY KEY,
+    size BIGINT NOT NULL CHECK (size >= 0),
+    root BLOB NOT NULL CHECK (length(root) = 32),
+    checkpoint TEXT NOT NULL
+);
+
+-- From what the salts of a job's commitments in the audit log follow. Without it nobody can tell what was committed to.
+CREATE TABLE job_secret (
+    job TEXT PRIMARY KEY,
+    secret BLOB NOT NULL CHECK (length(secret) = 32)
 );
 
 CREATE TABLE alert (

@@ -16,6 +16,19 @@ pub struct ClaimRow {
     pub root: Vec<u8>,
     /// Its signature.
     pub signature: Vec<u8>,
+    /// BLAKE3 of the newest state, or of the outputs: the leaf that came last. 32 bytes.
+    pub digest: Vec<u8>,
+    /// Whether the newest leaf binds outputs.
+    pub outputs: bool,
+}
+
+/// Who signs for a lease.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DelegationRow {
+    /// The agent's address, `0x` and 40 hex digits.
+    pub agent: String,
+    /// The provider's signature for that address; empty where no provider speaks for its agents.
+    pub signature: Vec<u8>,
 }
 
 fn claim_of(row: &SqliteRow) -> Result<ClaimRow, Error> {
@@ -24,21 +37,27 @@ fn claim_of(row: &SqliteRow) -> Result<ClaimRow, Error> {
         leaf_count: c.count("leaf_count")?,
         root: c.bytes("root")?,
         signature: c.bytes("signature")?,
+        digest: c.bytes("digest")?,
+        outputs: c.flag("outputs")?,
     })
 }
 
 impl Store {
-    /// The provider's word that the agent of a lease may sign for it; `None` before the agent was admitted by it.
+    /// Who signs for a lease; `None` before its agent was admitted.
     ///
     /// # Errors
     /// The database could not be read.
-    pub async fn delegation_get(&self, lease: LeaseId) -> Result<Option<Vec<u8>>, Error> {
-        let row = sqlx::query("SELECT signature FROM delegation WHERE lease = $1")
+    pub async fn delegation_get(&self, lease: LeaseId) -> Result<Option<DelegationRow>, Error> {
+        let row = sqlx::query("SELECT agent, signature FROM delegation WHERE lease = $1")
             .bind(lease.to_string())
             .fetch_optional(&self.read)
             .await
             .doing("read a delegation")?;
-        row.map(|row| Columns(&row).bytes("signature")).transpose()
+        row.map(|row| {
+            let c = Columns(&row);
+            Ok(DelegationRow { agent: c.text("agent")?, signature: c.bytes("signature")? })
+        })
+        .transpose()
     }
 
     /// The claim over the most leaves.
@@ -47,7 +66,7 @@ impl Store {
     /// The database could not be read.
     pub async fn claim_newest(&self, lease: LeaseId) -> Result<Option<ClaimRow>, Error> {
         let row = sqlx::query(
-            "SELECT leaf_count, root, signature FROM claim WHERE lease = $1 ORDER BY leaf_count DESC LIMIT 1",
+            "SELECT leaf_count, root, signature, digest, outputs FROM claim WHERE lease = $1 ORDER BY leaf_count DESC LIMIT 1",
         )
         .bind(lease.to_string())
         .fetch_optional(&self.read)
@@ -56,13 +75,30 @@ impl Store {
         row.as_ref().map(claim_of).transpose()
     }
 
+    /// The claims up to so many leaves, the first first: each has one leaf more than the one before.
+    ///
+    /// # Errors
+    /// The database could not be read.
+    pub async fn claim_list(&self, lease: LeaseId, leaf_count: u32) -> Result<Vec<ClaimRow>, Error> {
+        let rows = sqlx::query(
+            "SELECT leaf_count, root, signature, digest, outputs FROM claim WHERE lease = $1 AND leaf_count <= $2 \
+             ORDER BY leaf_count",
+        )
+        .bind(lease.to_string())
+        .bind(i64::from(leaf_count))
+        .fetch_all(&self.read)
+        .await
+        .doing("list claims")?;
+        rows.iter().map(claim_of).collect()
+    }
+
     /// The claim over so many leaves.
     ///
     /// # Errors
     /// The database could not be read.
     pub async fn claim_get(&self, lease: LeaseId, leaf_count: u32) -> Result<Option<ClaimRow>, Error> {
         let row =
-            sqlx::query("SELECT leaf_count, root, signature FROM claim WHERE lease = $1 AND leaf_count = $2")
+            sqlx::query("SELECT leaf_count, root, signature, digest, outputs FROM claim WHERE lease = $1 AND leaf_count = $2")
                 .bind(lease.to_string())
                 .bind(i64::from(leaf_count))
                 .fetch_optional(&self.read)
@@ -73,16 +109,17 @@ impl Store {
 }
 
 impl Tx {
-    /// Keeps the provider's word for an agent. Returns whether it is the first for this lease.
+    /// Keeps by which key an agent signs, and its provider's word for it. Returns whether it is the first for this lease.
     ///
     /// # Errors
     /// The database could not be written.
-    pub async fn delegation_insert(&mut self, lease: LeaseId, signature: &[u8]) -> Result<bool, Error> {
+    pub async fn delegation_insert(&mut self, lease: LeaseId, row: &DelegationRow) -> Result<bool, Error> {
         let done = sqlx::query(
-            "INSERT INTO delegation (lease, signature) VALUES ($1, $2) ON CONFLICT (lease) DO NOTHING",
+            "INSERT INTO delegation (lease, agent, signature) VALUES ($1, $2, $3) ON CONFLICT (lease) DO NOTHING",
         )
         .bind(lease.to_string())
-        .bind(signature)
+        .bind(&row.agent)
+        .bind(&row.signature)
         .execute(self.conn())
         .await
         .doing("insert a delegation")?;
@@ -92,16 +129,18 @@ impl Tx {
     /// Keeps what an agent signed. The first word over so many leaves stays.
     ///
     /// # Errors
-    /// The database could not be written, or the agent was not admitted by its provider.
+    /// The database could not be written, or the agent was not admitted.
     pub async fn claim_insert(&mut self, lease: LeaseId, claim: &ClaimRow) -> Result<(), Error> {
         sqlx::query(
-            "INSERT INTO claim (lease, leaf_count, root, signature) VALUES ($1, $2, $3, $4) \
+            "INSERT INTO claim (lease, leaf_count, root, signature, digest, outputs) VALUES ($1, $2, $3, $4, $5, $6) \
              ON CONFLICT (lease, leaf_count) DO NOTHING",
         )
         .bind(lease.to_string())
         .bind(i64::from(claim.leaf_count))
         .bind(&claim.root)
         .bind(&claim.signature)
+        .bind(&claim.digest)
+        .bind(i64::from(claim.outputs))
         .execute(self.conn())
         .await
         .doing("insert a claim")?;

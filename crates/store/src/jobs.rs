@@ -107,6 +107,7 @@ fn state_of(c: &Columns<'_>) -> Result<JobState, Error> {
         Some("budget_spent") => Some(Outcome::BudgetSpent),
         Some("no_offers") => Some(Outcome::NoOffers),
         Some("attempts_spent") => Some(Outcome::AttemptsSpent),
+        Some("proof_failed") => Some(Outcome::ProofFailed),
         Some(other) => return Err(unreadable(other)),
     };
     match (state.as_str(), outcome) {
@@ -327,7 +328,7 @@ impl Tx {
             Some(Outcome::Failed(reason)) => Some(reason.code()),
             _ => None,
         };
-        let ended_at = job.ended_at.or_else(|| state.outcome().map(|_| now));
+        let ended_at = state.outcome().map(|_| job.ended_at.unwrap_or(now));
         let (waiting_for, waiting_since) = match change.waiting {
             None => (job.waiting_for.clone(), job.waiting_since),
             Some(None) => (None, None),
@@ -372,6 +373,23 @@ impl Tx {
         .execute(self.conn())
         .await
         .doing("wake a job")?;
+        Ok(())
+    }
+
+    /// Takes a job back to an earlier state: what was done after it does not count, nor do its outputs.
+    ///
+    /// # Errors
+    /// The database could not be written.
+    pub async fn job_go_back(&mut self, id: JobId, segment: u32) -> Result<(), Error> {
+        sqlx::query(
+            "UPDATE job SET segments_done = $2, outputs = NULL, generation = generation + 1 \
+             WHERE id = $1 AND segments_done >= $2",
+        )
+        .bind(id.to_string())
+        .bind(i64::from(segment))
+        .execute(self.conn())
+        .await
+        .doing("take a job back")?;
         Ok(())
     }
 

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod audit_files;
 mod claims;
 mod error;
 mod executions;
@@ -12,12 +13,15 @@ mod objects;
 mod open;
 mod outbox;
 mod placements;
+mod proofs;
+mod published;
 mod remove;
 mod row;
 mod settlements;
 mod tx;
 
-pub use claims::ClaimRow;
+pub use audit_files::AuditFiles;
+pub use claims::{ClaimRow, DelegationRow};
 pub use error::Error;
 pub use executions::{ExecutionChange, ExecutionRow};
 pub use jobs::{JobChange, JobRow};
@@ -27,5 +31,7 @@ pub use logs::LogAppend;
 pub use objects::{ObjectKind, ObjectRow, Objects, ReceiveError, Received};
 pub use open::{Owner, Store};
 pub use outbox::{Alert, OutboxRow};
+pub use proofs::{ProofChange, ProofOutcome, ProofRow, Requested};
+pub use published::Published;
 pub use settlements::SettlementRow;
 pub use tx::Tx;

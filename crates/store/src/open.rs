@@ -11,10 +11,10 @@ use sqlx::sqlite::{
 
 use crate::error::Doing;
 use crate::objects::remove_unnamed;
-use crate::{Error, Objects};
+use crate::{AuditFiles, Error, Objects};
 
 pub(crate) const CONTROL_PLANE: &str = "control-plane";
-const SCHEMA_VERSION: &str = "2";
+const SCHEMA_VERSION: &str = "3";
 const READERS_MAX: u32 = 4;
 /// The database is in this process, so a connection does not go stale while nobody uses it.
 const PING: bool = false;
@@ -35,6 +35,7 @@ pub struct Store {
     pub(crate) read: SqlitePool,
     pub(crate) owner: Owner,
     objects: Objects,
+    audit: AuditFiles,
     _lock: Option<Arc<File>>,
 }
 
@@ -67,7 +68,8 @@ impl Store {
             .max_connections(READERS_MAX)
             .test_before_acquire(PING)
             .connect_lazy_with(options.read_only(true));
-        Ok(Self { write, read, owner, objects, _lock: Some(Arc::new(lock)) })
+        let audit = AuditFiles::in_folder(&folder.join("audit"));
+        Ok(Self { write, read, owner, objects, audit, _lock: Some(Arc::new(lock)) })
     }
 
     /// A store that lives in memory, for simulations.
@@ -85,7 +87,8 @@ impl Store {
             .await
             .doing("open the database")?;
         let owner = prepare(&write, owner_id).await?;
-        Ok(Self { read: write.clone(), write, owner, objects: Objects::in_memory(), _lock: None })
+        let (objects, audit) = (Objects::in_memory(), AuditFiles::default());
+        Ok(Self { read: write.clone(), write, owner, objects, audit, _lock: None })
     }
 
     /// The same store taken over by a new owner, as after a restart: the old handle can no longer write.
@@ -105,6 +108,11 @@ impl Store {
     /// The sealed objects.
     pub fn objects(&self) -> &Objects {
         &self.objects
+    }
+
+    /// The files of the audit log.
+    pub fn audit(&self) -> &AuditFiles {
+        &self.audit
     }
 
     /// Closes the database after the last transaction.

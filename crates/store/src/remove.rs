@@ -6,7 +6,8 @@ use crate::error::Doing;
 use crate::{Error, Tx};
 
 impl Tx {
-    /// Removes a settled job with its plans, executions, leases, logs and object rows. The ledger and the outbox stay.
+    /// Removes a settled job with its plans, executions, leases, logs, object rows, and with the secret what its
+    /// commitments in the outbox are about. The ledger and the outbox stay.
     /// Returns whether it was there and settled.
     ///
     /// # Errors
@@ -24,12 +25,14 @@ impl Tx {
         for sql in [
             "DELETE FROM log_chunk WHERE execution IN (SELECT id FROM execution WHERE job = $1)",
             "DELETE FROM settlement WHERE job = $1",
+            "DELETE FROM proof WHERE job = $1",
             "DELETE FROM claim WHERE lease IN (SELECT id FROM lease WHERE job = $1)",
             "DELETE FROM delegation WHERE lease IN (SELECT id FROM lease WHERE job = $1)",
             "DELETE FROM lease WHERE job = $1",
             "DELETE FROM execution WHERE job = $1",
             "DELETE FROM placement WHERE job = $1",
             "DELETE FROM object WHERE job = $1",
+            "DELETE FROM job_secret WHERE job = $1",
             "DELETE FROM job WHERE id = $1",
         ] {
             sqlx::query(sql).bind(id.to_string()).execute(self.conn()).await.doing(doing)?;

@@ -45,6 +45,10 @@ impl Columns<'_> {
         self.0.try_get(name).doing("read a row")
     }
 
+    pub(crate) fn maybe_bytes(&self, name: &'static str) -> Result<Option<Vec<u8>>, Error> {
+        self.0.try_get(name).doing("read a row")
+    }
+
     pub(crate) fn bytes(&self, name: &'static str) -> Result<Vec<u8>, Error> {
         self.0.try_get(name).doing("read a row")
     }

@@ -7,6 +7,7 @@
 //! | `GET /agent/v1/objects/{id}` | | ciphertext |
 //! | `PUT /agent/v1/checkpoints/{segment}` | ciphertext, header `waag-wrapped-key` and, from an agent that commits, `waag-commitment` | `UploadReceipt` |
 //! | `POST /agent/v1/commitment` | `Commitment` | 204; only from an agent that commits |
+//! | `POST /agent/v1/openings` | [`crate::openings::OpeningRequest`] | [`crate::openings::Openings`]; for drawn validators |
 //! | `PUT /agent/v1/outputs` | ciphertext, header `waag-wrapped-key` | `UploadReceipt` |
 //! | `POST /agent/v1/logs?offset=N` | bytes | `LogAck` |
 //! | `POST /agent/v1/heartbeat` | `Heartbeat` | `Orders` |
@@ -132,6 +133,9 @@ pub struct Hello {
     /// From an agent that was given no token, and whose token is its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub introduction: Option<Introduction>,
+    /// From an agent that no provider introduces: the address of the key by which it signs, `0x` and 40 hex digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<String>,
 }
 
 /// Why an agent with a token of its own is to be admitted.
@@ -153,7 +157,7 @@ pub fn hello_statement(execution: ExecutionId, instance_key: &str, token_hash: &
     format!("waag/hello/1\n{execution}\n{instance_key}\n{token_hash}\n")
 }
 
-/// An agent's word for all states up to now.
+/// An agent's word for all states up to now, and for the outputs that came after the last of them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Commitment {
     /// The root over them: 32 bytes, hex with `0x`.
@@ -162,11 +166,21 @@ pub struct Commitment {
     pub leaf_count: u32,
     /// The agent's signature over the EIP-712 `Commitment` of lease, root and leaf count, hex with `0x`.
     pub signature: String,
+    /// What the newest leaf is about: BLAKE3 of a state or of outputs, 32 bytes, hex with `0x`; zero where the work begins from
+    /// nothing.
+    pub digest: String,
+    /// Whether the newest leaf is about outputs.
+    #[serde(default)]
+    pub outputs: bool,
 }
+
+const STATE: &str = "state";
+const OUTPUTS: &str = "outputs";
 
 impl std::fmt::Display for Commitment {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} {} {}", self.root, self.leaf_count, self.signature)
+        let kind = if self.outputs { OUTPUTS } else { STATE };
+        write!(f, "{} {} {} {} {kind}", self.root, self.leaf_count, self.signature, self.digest)
     }
 }
 
@@ -180,21 +194,29 @@ impl std::str::FromStr for Commitment {
             root: part()?.to_owned(),
             leaf_count: part()?.parse().map_err(|_| CommitmentError)?,
             signature: part()?.to_owned(),
+            digest: part()?.to_owned(),
+            outputs: match part()? {
+                STATE => false,
+                OUTPUTS => true,
+                _ => return Err(CommitmentError),
+            },
         };
         found.bytes().and_then(|_| parts.next().is_none().then_some(found)).ok_or(CommitmentError)
     }
 }
 
 impl Commitment {
-    /// Root and signature; `None` when they are not hex of 32 and 65 bytes.
-    pub fn bytes(&self) -> Option<([u8; 32], [u8; 65])> {
-        Some((bytes_of(&self.root)?, bytes_of(&self.signature)?))
+    /// Root, signature and digest; `None` when they are not hex of 32, 65 and 32 bytes.
+    pub fn bytes(&self) -> Option<([u8; 32], [u8; 65], [u8; 32])> {
+        Some((bytes_of(&self.root)?, bytes_of(&self.signature)?, bytes_of(&self.digest)?))
     }
 }
 
 /// A text is no commitment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a commitment is a root, a number of leaves and a signature, separated by spaces")]
+#[error(
+    "a commitment is a root, a number of leaves, a signature, a digest and `state` or `outputs`, separated by spaces"
+)]
 pub struct CommitmentError;
 
 /// Bytes from their hex with `0x`.
@@ -242,6 +264,18 @@ pub struct Welcome {
     pub upload_bytes_max: u64,
     /// The job as its leaves name it: 32 bytes, hex with `0x`.
     pub job_hash: String,
+    /// What an agent that no provider introduces signs for; absent where nobody would check it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<Subject>,
+}
+
+/// What a commitment is about, as it is signed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Subject {
+    /// EIP-712 domain separator: 32 bytes, hex with `0x`.
+    pub domain: String,
+    /// The lease: 32 bytes, hex with `0x`.
+    pub lease: String,
 }
 
 /// A sealed object and its data key, wrapped to the instance key.

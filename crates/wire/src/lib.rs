@@ -1,7 +1,9 @@
 #![doc = include_str!("../README.md")]
 
 pub mod agent;
+pub mod audit;
 pub mod doc;
 pub mod jobfile;
 pub mod openings;
+pub mod proof;
 pub mod rest;

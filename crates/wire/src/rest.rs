@@ -6,6 +6,8 @@ use domain::{ExecutionId, JobId, LeaseId, ObjectId, PlacementId, Usd, UsdPerHour
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::proof::ProofDoc;
+
 /// Why a request was not served.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ErrorBody {
@@ -120,7 +122,7 @@ pub struct OfferDoc {
 }
 
 /// A job.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct JobDoc {
     /// Its id.
     #[schema(value_type = String)]
@@ -160,7 +162,7 @@ pub struct JobDoc {
 }
 
 /// An attempt of a job.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ExecutionDoc {
     /// Its id.
     #[schema(value_type = String)]
@@ -201,6 +203,8 @@ pub struct ExecutionDoc {
     /// Paid for its lease, fees included; null until that is settled.
     #[schema(value_type = Option<String>)]
     pub paid_usd: Option<Usd>,
+    /// How its work was checked; null until that is decided.
+    pub proof: Option<ProofDoc>,
     /// Whether network and price are simulated.
     pub simulated: bool,
 }
@@ -236,7 +240,7 @@ pub struct SettlementDoc {
 }
 
 /// Jobs, newest first.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct JobsDoc {
     /// At most the asked number.
     pub jobs: Vec<JobDoc>,

@@ -69,8 +69,7 @@ struct Agent {
     place: Place,
     probe: Arc<dyn Probe>,
     token: Secret,
-    /// Set where the agent speaks for its provider.
-    delegate: Option<Delegate>,
+    delegate: Delegate,
 }
 
 /// What runs beside the workload shares this.
@@ -92,7 +91,7 @@ pub(crate) async fn run(
     let token = boot.token().map_or_else(|| Secret::mint(&OsEntropy), |token| Secret::new(token.to_owned()));
     let agent = Agent {
         client: Client::new(&boot.url, &boot.pin, token.clone(), FIRST_PATIENCE)?,
-        delegate: Delegate::of(&boot, dir)?,
+        delegate: Delegate::of(&boot, dir, &OsEntropy)?,
         token,
         boot,
         key: InstanceKey::mint(&OsEntropy),
@@ -120,12 +119,11 @@ impl Agent {
             Mode::Landlock => SandboxKind::Landlock,
         };
         let instance_key = self.key.public().to_string();
-        let introduction = match &self.delegate {
-            Some(delegate) => Some(delegate.introduction(&self.boot, &instance_key, &self.token)?),
-            None => None,
-        };
-        let hello = Hello { protocol: PROTOCOL, instance_key, sandbox, introduction };
+        let introduction = self.delegate.introduction(&self.boot, &instance_key, &self.token)?;
+        let agent = self.delegate.own_address();
+        let hello = Hello { protocol: PROTOCOL, instance_key, sandbox, introduction, agent };
         let welcome: Welcome = self.client.post("hello", &hello).await?;
+        self.delegate.told(welcome.subject.as_ref())?;
         let client = self.client.with_give_up(Duration::from_millis(welcome.give_up_ms));
         let malformed = |what: &str| ClientError::Refused(format!("the {what} is malformed"));
         let customer = welcome.customer_key.parse().map_err(|_| malformed("customer's key"))?;
@@ -205,16 +203,15 @@ impl Agent {
         let Welcome { from_segment, segments, .. } = shared.welcome;
         let planted = faults::canary(self.boot.fault.as_ref(), from_segment, segments)
             .filter(|canary| canary.index == u64::from(state));
-        if let (Some(canary), Some(delegate)) = (&planted, &self.delegate) {
-            delegate.leave_canary(canary)?;
+        if let Some(canary) = &planted {
+            self.delegate.leave_canary(canary)?;
         }
         Ok(Leaf::state(u64::from(state), planted.map_or(digest, |canary| canary.digest())))
     }
 
-    /// Where the agent speaks for its provider, it commits to one more leaf.
+    /// Commits to one more leaf, where somebody would check it.
     fn commit(&self, shared: &Shared, leaf: Leaf) -> Result<Option<Commitment>, AgentError> {
-        let delegate = self.delegate.as_ref();
-        Ok(delegate.map(|delegate| delegate.commit(&shared.job_hash, leaf)).transpose()?)
+        Ok(self.delegate.commit(&shared.job_hash, leaf)?)
     }
 
     /// Tells the control plane, then leaves it to the provider: what a provider stands by is known on both sides.
@@ -225,7 +222,7 @@ impl Agent {
     }
 
     fn leave(&self, commitment: &Commitment) -> Result<(), AgentError> {
-        Ok(self.delegate.as_ref().map(|delegate| delegate.leave(commitment)).transpose().map(|_| ())?)
+        Ok(self.delegate.leave(commitment)?)
     }
 
     /// Runs `setup`, then `run`, saving states meanwhile.

@@ -10,7 +10,7 @@
 //! Amounts are micro-units of the token, which has six decimals as the dollar tokens have; [`usd`] and [`micros`] lead to
 //! money and back. Everything that strangers put on chain is read with bounds.
 
-mod bindings;
+pub(crate) mod bindings;
 mod call;
 mod contact;
 mod deploy;
@@ -18,18 +18,19 @@ mod events;
 mod nouns;
 mod order;
 mod read;
-mod refusal;
+pub(crate) mod refusal;
 mod spec;
 
 use domain::{Timestamp, Usd};
 
 pub use self::call::{Calls, TokenCalls, give_gas};
 pub use self::contact::{CONTACT_BYTES_MAX, Contact, ContactError};
-pub use self::deploy::{DeployError, Deployed, MarketTerms, deploy, hand_out};
+pub use self::deploy::{DeployError, Deployed, MarketTerms, NotaryTerms, deploy, deploy_judged, hand_out};
 pub use self::events::{Happened, MarketEvent};
 pub use self::nouns::{Account, Cause, Lease, Offer, OfferTerms, State, Unbonding};
 pub use self::order::{Digests, OfferId, Order, SIGNATURE_BYTES, charge, signer_of};
 pub use self::read::{Head, Market, ReadError, Settings, Spent};
+pub(crate) use self::read::{head, next_time, unreachable};
 pub use self::refusal::Refusal;
 pub use self::spec::{SPEC_BYTES_MAX, Spec, SpecError};
 

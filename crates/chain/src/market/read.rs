@@ -105,8 +105,25 @@ impl ReadError {
     }
 }
 
-fn unreachable(error: RpcError<TransportErrorKind>) -> ReadError {
+pub(crate) fn unreachable(error: RpcError<TransportErrorKind>) -> ReadError {
     ReadError::Unreachable(Box::new(error))
+}
+
+/// The newest block of a chain.
+pub(crate) async fn head(provider: &DynProvider) -> Result<Head, ReadError> {
+    let block = provider.get_block(BlockId::latest()).await.map_err(unreachable)?;
+    let header = block.ok_or(ReadError::NoBlock(0))?.header;
+    Ok(Head { number: header.number, at: moment(header.timestamp) })
+}
+
+/// The time that a block made now would have: what a transaction sent now is measured by. On a chain that makes no blocks while
+/// nothing happens, the head's time is long past.
+pub(crate) async fn next_time(provider: &DynProvider) -> Result<Timestamp, ReadError> {
+    match provider.get_block(BlockId::pending()).await.map_err(unreachable)? {
+        Some(block) => Ok(moment(block.header.timestamp)),
+        // Some nodes show no pending block.
+        None => Ok(head(provider).await?.at),
+    }
 }
 
 impl Market {
@@ -200,22 +217,15 @@ impl Market {
     /// # Errors
     /// When the chain does not answer.
     pub async fn head(&self) -> Result<Head, ReadError> {
-        let block = self.provider.get_block(BlockId::latest()).await.map_err(unreachable)?;
-        let header = block.ok_or(ReadError::NoBlock(0))?.header;
-        Ok(Head { number: header.number, at: moment(header.timestamp) })
+        head(&self.provider).await
     }
 
-    /// The time that a block made now would have: what a transaction sent now is measured by. On a chain that makes no
-    /// blocks while nothing happens, the head's time is long past.
+    /// The time that a block made now would have: what a transaction sent now is measured by.
     ///
     /// # Errors
     /// When the chain does not answer.
     pub async fn next_time(&self) -> Result<Timestamp, ReadError> {
-        match self.provider.get_block(BlockId::pending()).await.map_err(unreachable)? {
-            Some(block) => Ok(moment(block.header.timestamp)),
-            // Some nodes show no pending block.
-            None => Ok(self.head().await?.at),
-        }
+        next_time(&self.provider).await
     }
 
     /// What `owner` has in the market.

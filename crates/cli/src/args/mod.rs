@@ -2,12 +2,15 @@
 
 mod party;
 
+mod audit;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 pub(crate) use self::party::{Provider, ProviderCommand, Validator, ValidatorCommand};
+pub(crate) use audit::{Audit, AuditCommand};
 
 /// Buys GPU compute on many networks, runs the work, pays for what passes, and keeps the evidence.
 #[derive(Debug, Parser)]
@@ -108,6 +111,8 @@ pub(crate) enum Command {
         after_help = "Examples:\n  waag market\n  waag market --json --limit 5\n  waag market --rpc http://127.0.0.1:8545 --market 0x5FbDB2315678afecb367f032d93F642f64180aa3"
     )]
     Market(Market),
+    /// Export, verify or watch the audit log: what happened, for who does not believe us
+    Audit(Audit),
     /// Show the account that jobs spend from
     #[command(after_help = "Examples:\n  waag account\n  waag account --json")]
     Account,

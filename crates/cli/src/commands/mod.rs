@@ -2,6 +2,7 @@
 
 mod account;
 pub(crate) mod agent;
+pub(crate) mod audit;
 mod bench;
 mod cancel;
 mod config;
@@ -49,6 +50,7 @@ pub(crate) async fn dispatch(args: Args, out: &Out) -> Done {
         Command::Outputs { job, folder } => outputs::run(&session()?, &job, folder).await,
         Command::Cancel { job } => cancel::run(&session()?, &job).await,
         Command::Market(args) => market::run(&settings()?, &args, out).await,
+        Command::Audit(audit) => audit::run(settings, &audit, out),
         Command::Account => account::run(&session()?).await,
         Command::Doctor => doctor::run(settings(), out).await,
         Command::Config(config) => config::run(&settings()?, &config, out),

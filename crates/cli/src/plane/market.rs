@@ -10,7 +10,10 @@ use std::sync::Arc;
 use anyhow::Context;
 use chain::embedded::{CHAIN_ID, EmbeddedChain, Genesis};
 use chain::journal::FileJournal;
-use chain::market::{Calls, Deployed, Market, MarketTerms, TokenCalls, deploy, hand_out, micros};
+use chain::market::{
+    Calls, Deployed, Market, MarketTerms, NotaryTerms, TokenCalls, deploy_judged, hand_out, micros,
+};
+use chain::notary::Notary;
 use chain::sender::{IntentKey, Sender, SenderSettings};
 use chain::{Address, U256};
 use custody::{EvmSigner, OsEntropy};
@@ -25,7 +28,7 @@ const DEPLOYER_ETHER: u64 = 1_000_000_000;
 const GAS_ETHER: u64 = 1_000;
 const WEI: u64 = 1_000_000_000_000_000_000;
 const WEI_PER_GWEI: u128 = 1_000_000_000;
-const DEPLOY_GAS: u64 = 10_000_000;
+const DEPLOY_GAS: u64 = 15_000_000;
 /// Test dollars for each provider and validator, enough for its stake.
 const PARTY_USD: u64 = 10_000;
 /// A provider stakes a dollar for each unit, and the price of a lease stands behind it in full.
@@ -33,14 +36,21 @@ const STAKE_PER_UNIT: u64 = 1_000_000;
 const RESERVE_BPS: u32 = 10_000;
 const UNBONDING_SECONDS: u32 = 3_600;
 const WINDOW_SECONDS: u32 = 600;
+/// A validator stakes a hundred dollars for each unit, a tenth of which stands behind each proof that it is drawn for.
+const VALIDATOR_STAKE_PER_UNIT: u64 = 100_000_000;
+const VALIDATOR_STAKE_PER_PROOF: u64 = 10_000_000;
+/// Validators have this long to replay, and then to say what they found. A verdict takes at most twice of both and the third.
+const FINDING_SECONDS: u32 = 120;
+const REVEAL_SECONDS: u32 = 30;
+const EXCUSE_SECONDS: u32 = 30;
 
 /// The market, while this process runs.
 pub(crate) struct EmbeddedMarket {
     pub(crate) chain: EmbeddedChain,
     pub(crate) deployed: Deployed,
     pub(crate) market: Market,
-    /// Where validators take their seats.
-    pub(crate) notary: Address,
+    /// Gives the verdicts.
+    pub(crate) notary: Notary,
     /// Sends for the account that jobs are paid from.
     pub(crate) consumer: Arc<Sender>,
     deployer: Sender,
@@ -76,7 +86,8 @@ impl EmbeddedMarket {
         let consumer = Arc::new(consumer.with_probe(super::crash::probe(data)));
         let insurance = deployer.address();
         let terms = MarketTerms {
-            verifier: deployer.address(),
+            // The notary, which is deployed with it.
+            verifier: Address::ZERO,
             insurance,
             stake_per_unit: STAKE_PER_UNIT,
             reserve_bps: RESERVE_BPS,
@@ -85,9 +96,10 @@ impl EmbeddedMarket {
             verdict_window: WINDOW_SECONDS,
             dispute_window: WINDOW_SECONDS,
         };
-        let deployed = deploy(&deployer, &terms).await.context("deploy the market")?;
+        let (deployed, notary) =
+            deploy_judged(&deployer, &terms, &notary_terms(insurance)).await.context("deploy the market")?;
         let market = Market::open(chain.provider(), deployed.market).await.context("open the market")?;
-        let notary = Address::ZERO;
+        let notary = Notary::open(chain.provider(), notary).await.context("open the notary")?;
         let this = Self { chain, deployed, market, notary, consumer, deployer };
         this.fund_consumer(settings.fund).await?;
         Ok(this)
@@ -103,7 +115,13 @@ impl EmbeddedMarket {
             return Ok(());
         }
         let approve = TokenCalls { token }.approve(market, amount);
-        for (name, call) in [("fund:approve", approve), ("fund:deposit", Calls { market }.deposit(amount))] {
+        // Fees of validators are pulled as proofs are opened.
+        let fees = TokenCalls { token }.approve(self.notary.address(), u64::MAX);
+        for (name, call) in [
+            ("fund:approve", approve),
+            ("fund:deposit", Calls { market }.deposit(amount / 2)),
+            ("fund:fees", fees),
+        ] {
             let key = IntentKey(name.to_owned());
             self.consumer.send(&key, &call).await.context("pay into the market")?;
         }
@@ -116,6 +134,20 @@ impl EmbeddedMarket {
         let key = provider.to_string();
         let done = hand_out(&self.deployer, self.deployed.token, provider, ether(GAS_ETHER), amount, &key);
         Ok(done.await.context("hand out test dollars to a party")?)
+    }
+}
+
+fn notary_terms(insurance: Address) -> NotaryTerms {
+    NotaryTerms {
+        insurance,
+        stake_per_unit: VALIDATOR_STAKE_PER_UNIT,
+        stake_per_proof: VALIDATOR_STAKE_PER_PROOF,
+        min_fee: 1,
+        unbonding_period: UNBONDING_SECONDS,
+        draw_delay: 1,
+        finding_window: FINDING_SECONDS,
+        reveal_window: REVEAL_SECONDS,
+        excuse_window: EXCUSE_SECONDS,
     }
 }
 

@@ -139,6 +139,10 @@ impl Plane {
         self.validators.stop().await;
         self.shutdown.send_replace(true);
         while self.tasks.join_next().await.is_some() {}
+        // What is left is published at the next start.
+        if let Err(error) = self.engine.audit_publish().await {
+            tracing::warn!(error = %domain::chain(&error), "the rest of the audit log is not published yet");
+        }
         self.store.close().await;
     }
 }

@@ -42,7 +42,7 @@ fn known_or_new(folder: &Path, market: &EmbeddedMarket, endpoint: &Endpoint) -> 
     let rpc = endpoint.chain.as_deref().unwrap_or_default();
     let given = [
         ("rpc_url", format!("http://{rpc}")),
-        ("notary", market.notary.to_string()),
+        ("notary", market.notary.address().to_string()),
         ("from_block", market.deployed.block.to_string()),
         ("poll", "200ms".to_owned()),
         ("conclude_after", "5s".to_owned()),

@@ -113,7 +113,7 @@ rows! {
         |s, t| { read(&mut s.gas_ceiling, t)?; if s.gas_ceiling < GAS_LEAST { Err(format!("at least {GAS_LEAST}, or no lease can be bought")) } else { Ok(()) } };
     "networks.waag.providers", "so many providers of our own market are started beside the control plane, at most 8", 1,
         |s, t| { read(&mut s.providers, t)?; if s.providers > PROVIDERS_MAX { Err(format!("at most {PROVIDERS_MAX}")) } else { Ok(()) } };
-    "networks.waag.validators", "so many validators are started beside the control plane, at most 16; proofs need some", 0,
+    "networks.waag.validators", "so many validators are started beside the control plane, at most 16; without any, no work is checked", 3,
         |s, t| { read(&mut s.validators, t)?; if s.validators > VALIDATORS_MAX { Err(format!("at most {VALIDATORS_MAX}")) } else { Ok(()) } };
     "networks.waag.price_usd_hour", "what providers ask for a machine and an hour, in test dollars", "0.03",
         |s, t| { read(&mut s.provider_price, t)?; if s.provider_price.per_hour() > Usd::ZERO { Ok(()) } else { Err("it must be more than nothing".to_owned()) } };
@@ -147,8 +147,18 @@ rows! {
     "engine.release_alert", "a release not confirmed after this raises an alert", defaults().release_alert,
         |s, t| span(&mut s.engine.release_alert, t);
     "engine.escrow_every", "escrows are asked what has moved after this", defaults().escrow_every, |s, t| span(&mut s.engine.escrow_every, t);
+    "engine.audit_every", "what happened is published in the audit log at most this often", defaults().audit_every, |s, t| span(&mut s.engine.audit_every, t);
+    "engine.anchor_every", "the head of the audit log is written down at the notary at most this often", defaults().anchor_every, |s, t| span(&mut s.engine.anchor_every, t);
     "engine.commit_patience", "a provider has so long to commit to its work; then its agent's word is brought for it",
         defaults().commit_patience, |s, t| span(&mut s.engine.commit_patience, t);
+    "engine.validators", "so many validators are drawn for each check of a job's work, at most 16", defaults().validators,
+        |s, t| { read(&mut s.engine.validators, t)?; if (1..=16).contains(&s.engine.validators) { Ok(()) } else { Err("1 to 16".to_owned()) } };
+    "engine.replay_bps", "what a validator gets for running a segment again, in ten-thousandths of what the provider got for it",
+        defaults().replay_bps, |s, t| read(&mut s.engine.replay_bps, t);
+    "engine.replay_min_usd", "what it gets for a segment at least, in dollars", defaults().replay_min,
+        |s, t| { read(&mut s.engine.replay_min, t)?; if s.engine.replay_min > Usd::ZERO { Ok(()) } else { Err("it must be more than nothing".to_owned()) } };
+    "engine.proof_patience", "a check that the notary refuses is given up after this", defaults().proof_patience,
+        |s, t| span(&mut s.engine.proof_patience, t);
     "engine.log_bytes_max", "the most log bytes kept of one execution", defaults().log_bytes_max, |s, t| read(&mut s.engine.log_bytes_max, t);
     "engine.upload_bytes_max", "the largest sealed checkpoint or output", defaults().upload_bytes_max,
         |s, t| read(&mut s.engine.upload_bytes_max, t);

@@ -38,6 +38,7 @@ impl World {
             ("WAAG_ENGINE_SWEEP_EVERY", "1s"),
             ("WAAG_ENGINE_ESCROW_EVERY", "100ms"),
             ("WAAG_ENGINE_COMMIT_PATIENCE", "3s"),
+            ("WAAG_ENGINE_AUDIT_EVERY", "200ms"),
             ("WAAG_NETWORKS_WAAG_PROVIDERS", "0"),
         ];
         let vars = vars.map(|(name, value)| (name, value.to_owned())).to_vec();
@@ -209,7 +210,11 @@ impl World {
             let alerts = store.alert_list(1_000).await.unwrap();
             let differs: Vec<_> = alerts.iter().filter(|alert| alert.code == "escrow_differs").collect();
             assert!(differs.is_empty(), "{differs:?}");
+            let rows = store.outbox_list(0, u32::MAX).await.unwrap().len();
             store.close().await;
+            let log = self.data().join("audit");
+            let verified = self.json(&["audit", "verify", log.to_str().unwrap()]);
+            assert_eq!(verified["records"], rows, "everything stands in the log once");
             for network in self.networks() {
                 assert_eq!(network.open_leases().await, 0, "open leases are left");
             }

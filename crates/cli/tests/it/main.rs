@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod agents;
+mod audit;
 mod chain;
 mod commands;
 mod common;

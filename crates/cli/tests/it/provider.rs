@@ -179,7 +179,13 @@ fn commit(scene: &Scene, order: &Order, folder: &Path, leaf_count: u32) {
     let agent = EvmSigner::open(&keys, &format!("{label}.key"), &OsEntropy).unwrap();
     let (lease, root) = (scene.market.digests().lease(order), B256::repeat_byte(5));
     let signature = agent.sign_digest(&scene.market.digests().commitment(lease, root, leaf_count).0).unwrap();
-    let said = Commitment { root: hex_of(&root.0), leaf_count, signature: hex_of(&signature) };
+    let said = Commitment {
+        root: hex_of(&root.0),
+        leaf_count,
+        signature: hex_of(&signature),
+        digest: hex_of(&[0; 32]),
+        outputs: false,
+    };
     std::fs::write(folder.join("said"), serde_json::to_vec(&said).unwrap()).unwrap();
     std::fs::rename(folder.join("said"), folder.join("commitment.json")).unwrap();
 }

@@ -4,7 +4,10 @@ use custody::{PublicKey, token_hash, wrap};
 use domain::{
     EndReason, ExecutionEvent, ExecutionState, FailReason, JobEvent, JobId, LeaseState, LossReason, Outcome,
 };
-use store::{ExecutionChange, ExecutionRow, JobChange, JobRow, LeaseRow, LogAppend, ObjectKind, ObjectRow};
+use store::{
+    DelegationRow, ExecutionChange, ExecutionRow, JobChange, JobRow, LeaseRow, LogAppend, ObjectKind,
+    ObjectRow,
+};
 use wire::agent::{
     Finish, FinishResult, Heartbeat, Hello, LOG_CHUNK_BYTES_MAX, Orders, PROTOCOL, SandboxKind, SealedRef,
     WRAP_INFO, Welcome, hex_of,
@@ -54,7 +57,7 @@ impl Engine {
         }
         self.lease_must_be_live(&execution).await?;
         let job = self.context.job(execution.job).await?;
-        let welcome = self.welcome(&execution, &job, &instance).await?;
+        let welcome = self.welcome(&execution, &job, &instance, hello).await?;
         if execution.state == ExecutionState::Starting {
             self.connect(&execution, &job, hello).await?;
         }
@@ -108,6 +111,10 @@ impl Engine {
         if !tx.job_change(job, started, now).await? {
             return Err(AgentRefusal::NotYet);
         }
+        if let (Some(agent), Some(lease)) = (&hello.agent, execution.lease) {
+            let row = DelegationRow { agent: agent.clone(), signature: Vec::new() };
+            tx.delegation_insert(lease, &row).await?;
+        }
         let body = format!("{{\"sandbox\":\"{sandbox}\"}}");
         tx.outbox_add(now, "execution.connected", &execution.id.to_string(), &body).await?;
         tx.commit().await?;
@@ -122,6 +129,7 @@ impl Engine {
         execution: &ExecutionRow,
         job: &JobRow,
         instance: &PublicKey,
+        hello: &Hello,
     ) -> Result<Welcome, AgentRefusal> {
         let store = &self.context.store;
         let bundle = store.object_get(job.bundle).await?.ok_or_else(|| missing("bundle", job.id))?;
@@ -151,10 +159,33 @@ impl Engine {
             log_bytes_max: config.log_bytes_max,
             upload_bytes_max: config.upload_bytes_max,
             job_hash: hex_of(&evidence::job_hash(job.id, &job.spec)),
+            subject: self.own_subject(execution, job, hello).await?,
         })
     }
 
-    fn sealed_ref(&self, row: &ObjectRow, instance: &PublicKey) -> Result<SealedRef, Error> {
+    /// What an agent signs for that speaks for itself.
+    async fn own_subject(
+        &self,
+        execution: &ExecutionRow,
+        job: &JobRow,
+        hello: &Hello,
+    ) -> Result<Option<wire::agent::Subject>, AgentRefusal> {
+        if hello.agent.is_none() || self.context.checkable(job)?.is_err() {
+            return Ok(None);
+        }
+        let lease = match execution.lease {
+            Some(id) => self.context.store.lease_get(id).await?,
+            None => None,
+        };
+        let lease = lease.ok_or(AgentRefusal::NotYet)?;
+        let subject = self.subject(&lease).await?;
+        Ok(subject.map(|subject| wire::agent::Subject {
+            domain: hex_of(&subject.domain),
+            lease: hex_of(&subject.lease),
+        }))
+    }
+
+    pub(crate) fn sealed_ref(&self, row: &ObjectRow, instance: &PublicKey) -> Result<SealedRef, Error> {
         let key = self.data_key(row)?;
         let wrapped = wrap(&key, instance, WRAP_INFO, &*self.context.entropy)?;
         Ok(SealedRef { object: row.id, context: row.context.clone(), wrapped_key: hex::encode(wrapped) })
@@ -227,6 +258,8 @@ impl Engine {
         if !tx.execution_change(&execution, change, now).await? {
             return Err(AgentRefusal::NotYet);
         }
+        let body = format!("{{\"outcome\":\"{}\"}}", outcome.code());
+        tx.outbox_add(now, "execution.ended", &execution.id.to_string(), &body).await?;
         if let Some(lease) = execution.lease {
             release(&mut tx, lease, EndReason::Finished, now).await?;
         }

@@ -1,8 +1,9 @@
 //! Agents that their provider introduces: they show no token of ours, but the provider's word and their own.
 
-use custody::token_hash;
+use custody::{signer_of, token_hash};
 use domain::{ExecutionId, Label, LeaseId, chain};
-use store::{ClaimRow, ExecutionChange, ExecutionRow};
+use market::Subject;
+use store::{ClaimRow, DelegationRow, ExecutionChange, ExecutionRow, LeaseRow};
 use wire::agent::{Commitment, Hello, Introduction, hello_statement};
 
 use crate::{AgentRefusal, Engine};
@@ -47,7 +48,8 @@ impl Engine {
         }
         let mut tx = self.context.store.begin().await?;
         let change = ExecutionChange { token_hash: Some(hash), ..ExecutionChange::default() };
-        if !tx.delegation_insert(lease.id, &delegation).await?
+        let row = DelegationRow { agent: introduction.agent.clone(), signature: delegation };
+        if !tx.delegation_insert(lease.id, &row).await?
             || !tx.execution_change(&execution, change, self.context.now()).await?
         {
             return Err(AgentRefusal::NotYet);
@@ -64,24 +66,64 @@ impl Engine {
     /// Keeps what an agent commits to.
     ///
     /// # Errors
-    /// `Malformed` from an agent that its provider did not introduce.
+    /// `Malformed` from an agent that has not said by which key it signs, or that signed with another.
     pub async fn agent_commitment(&self, token: &str, commitment: &Commitment) -> Result<(), AgentRefusal> {
         let execution = self.agent(token).await?;
         let claim = claim_of(commitment)?;
-        let lease = self.introduced(&execution).await?;
+        let lease = self.signs(&execution, &claim).await?;
         let mut tx = self.context.store.begin().await?;
         tx.claim_insert(lease, &claim).await?;
+        let body =
+            format!("{{\"root\":\"{}\",\"leaf_count\":{}}}", hex::encode(&claim.root), claim.leaf_count);
+        tx.outbox_add(self.context.now(), "lease.committed", &lease.to_string(), &body).await?;
         tx.commit().await?;
         self.heard(&execution);
         Ok(())
     }
 
-    /// The lease of an agent that its provider has introduced.
-    pub(super) async fn introduced(&self, execution: &ExecutionRow) -> Result<LeaseId, AgentRefusal> {
-        let lease = execution.lease.ok_or(AgentRefusal::NotYet)?;
-        match self.context.store.delegation_get(lease).await? {
-            Some(_) => Ok(lease),
-            None => Err(AgentRefusal::Malformed("this agent was not introduced by its provider")),
+    /// The lease for which an agent signs, if it was admitted with the key by which it signed. The signature of an agent that its
+    /// provider introduced is checked where it is brought; the provider answers for it.
+    pub(super) async fn signs(
+        &self,
+        execution: &ExecutionRow,
+        claim: &ClaimRow,
+    ) -> Result<LeaseId, AgentRefusal> {
+        let id = execution.lease.ok_or(AgentRefusal::NotYet)?;
+        let Some(admitted) = self.context.store.delegation_get(id).await? else {
+            return Err(AgentRefusal::Malformed("this agent has not said by which key it signs"));
+        };
+        if !admitted.signature.is_empty() {
+            return Ok(id);
+        }
+        let lease = self.context.store.lease_get(id).await?.ok_or(AgentRefusal::Unknown)?;
+        let signer = match (self.subject(&lease).await?, claim.root.as_slice().try_into()) {
+            (Some(Subject { domain, lease }), Ok(root)) => {
+                let digest = evidence::commitment_digest(&domain, &lease, &root, claim.leaf_count);
+                claim
+                    .signature
+                    .as_slice()
+                    .try_into()
+                    .ok()
+                    .and_then(|signature| signer_of(&digest, &signature))
+            }
+            _ => None,
+        };
+        if signer.is_some_and(|signer| signer.eq_ignore_ascii_case(&admitted.agent)) {
+            Ok(id)
+        } else {
+            Err(AgentRefusal::Malformed("the commitment is not signed by this agent's key"))
+        }
+    }
+
+    /// What an agent signs for on a lease whose provider does not introduce it; `None` where nobody would check it.
+    pub(super) async fn subject(&self, lease: &LeaseRow) -> Result<Option<Subject>, AgentRefusal> {
+        let Some(notary) = self.context.registry.notary() else { return Ok(None) };
+        match notary.subject(&lease.network, &Label::of(lease.id)).await {
+            Ok(subject) => Ok(subject),
+            Err(error) => {
+                tracing::info!(lease = %lease.id, error = %chain(&error), "the notary could not be asked");
+                Err(AgentRefusal::NotYet)
+            }
         }
     }
 }
@@ -89,12 +131,18 @@ impl Engine {
 /// A commitment as it is kept.
 pub(super) fn claim_of(commitment: &Commitment) -> Result<ClaimRow, AgentRefusal> {
     let malformed =
-        AgentRefusal::Malformed("the commitment is not a root, a number of leaves and a signature");
-    let Some((root, signature)) = commitment.bytes() else { return Err(malformed) };
+        AgentRefusal::Malformed("the commitment is not a root, a number of leaves, a signature and a digest");
+    let Some((root, signature, digest)) = commitment.bytes() else { return Err(malformed) };
     if commitment.leaf_count == 0 {
         return Err(malformed);
     }
-    Ok(ClaimRow { leaf_count: commitment.leaf_count, root: root.to_vec(), signature: signature.to_vec() })
+    Ok(ClaimRow {
+        leaf_count: commitment.leaf_count,
+        root: root.to_vec(),
+        signature: signature.to_vec(),
+        digest: digest.to_vec(),
+        outputs: commitment.outputs,
+    })
 }
 
 fn bytes(text: &str) -> Result<Vec<u8>, AgentRefusal> {

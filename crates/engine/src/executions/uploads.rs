@@ -96,7 +96,7 @@ impl Engine {
             return Err(AgentRefusal::Malformed("this execution has no such state"));
         }
         let claim = match claim {
-            Some(claim) => Some((self.introduced(&execution).await?, claim)),
+            Some(claim) => Some((self.signs(&execution, &claim).await?, claim)),
             None => None,
         };
         let context = wire::agent::checkpoint_context(execution.id, segment);
@@ -114,11 +114,18 @@ impl Engine {
             tx.claim_insert(*lease, claim).await?;
         }
         tx.object_insert(&row).await?;
+        let root =
+            claim.map_or_else(String::new, |(_, claim)| format!(",\"root\":\"{}\"", hex::encode(claim.root)));
+        let (object, digest) = (row.id, &row.digest);
+        let body = format!("{{\"segment\":{segment},\"object\":\"{object}\",\"digest\":\"{digest}\"{root}}}");
+        tx.outbox_add(row.created_at, "checkpoint.stored", &execution.id.to_string(), &body).await?;
         tx.job_progress(execution.job, segment).await?;
         tx.commit().await?;
         self.context.reached("execution.checkpoint.after")?;
         self.heard(&execution);
-        self.forget_old_checkpoints(execution.job, segment).await?;
+        if self.context.checkable(&job)?.is_err() {
+            self.forget_old_checkpoints(execution.job, segment).await?;
+        }
         Ok(self.receipt(&row, execution.id))
     }
 
@@ -147,6 +154,8 @@ impl Engine {
             return Err(AgentRefusal::Ended);
         }
         tx.object_insert(&row).await?;
+        let body = format!("{{\"object\":\"{}\",\"digest\":\"{}\"}}", row.id, row.digest);
+        tx.outbox_add(row.created_at, "outputs.stored", &execution.id.to_string(), &body).await?;
         tx.commit().await?;
         self.heard(&execution);
         Ok(self.receipt(&row, execution.id))
@@ -232,7 +241,7 @@ impl Engine {
         Ok(())
     }
 
-    /// The ciphertext of an object that the agent may read: its job's bundle, inputs and checkpoints.
+    /// The ciphertext of an object that the agent, or a drawn validator, may read: its job's bundle, inputs and checkpoints.
     ///
     /// # Errors
     /// `NoObject` for an object of another job.
@@ -241,9 +250,13 @@ impl Engine {
         token: &str,
         object: ObjectId,
     ) -> Result<impl Stream<Item = Result<Bytes, std::io::Error>> + Send + use<>, AgentRefusal> {
-        let execution = self.agent(token).await?;
+        let (job, outputs_too) = match self.opened(token) {
+            Some(job) => (job, false),
+            None => (self.agent(token).await?.job, true),
+        };
         let row = self.context.store.object_get(object).await?;
-        if row.is_none_or(|row| row.job != Some(execution.job)) {
+        let open = |row: &ObjectRow| row.job == Some(job) && (outputs_too || row.kind != ObjectKind::Outputs);
+        if !row.as_ref().is_some_and(open) {
             return Err(AgentRefusal::NoObject);
         }
         Ok(self.context.store.objects().stream(object).await?)

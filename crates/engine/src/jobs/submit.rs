@@ -4,13 +4,16 @@ use std::collections::BTreeMap;
 
 use custody::{DataKey, Digest, digest, seal_bytes, wrap};
 use domain::{
-    HoldId, JobId, JobSpec, JobState, ObjectId, PlacementCause, PlacementId, Refusal, Timestamp, Usd,
+    HoldId, JobId, JobSpec, JobState, NetworkName, ObjectId, PlacementCause, PlacementId, Refusal, Timestamp,
+    Usd,
 };
 use policy::admission::{self, AdmissionRefusal, Limits};
 use policy::placement::{self, Situation, place};
 use store::{JobRow, ObjectKind, ObjectRow};
 use wire::agent::{Bundle, WRAP_INFO};
+use wire::audit::committed;
 
+use crate::audit::job_secret;
 use crate::{Engine, Error, SubmitError};
 
 /// A job to be taken.
@@ -121,7 +124,8 @@ impl Engine {
     /// Refuses a job that no known offer fits for reasons that waiting does not mend.
     fn check_offers(&self, spec: &JobSpec, now: Timestamp) -> Result<(), SubmitError> {
         let offers = self.context.catalogue().all();
-        let situation = self.situation_of_new(JobId::from_bytes([0; 10]), spec, now);
+        let covers = self.context.covers(spec);
+        let situation = self.situation_of_new(JobId::from_bytes([0; 10]), spec, &covers, now);
         let (plan, refused) = place(PlacementId::from_bytes([0; 10]), &situation, &offers, 0);
         let may_pass = |refusal| matches!(refusal, Refusal::Stale | Refusal::Stock | Refusal::PriceUnknown);
         if offers.is_empty() || plan.admissible > 0 || refused.iter().any(|r| may_pass(r.refusal)) {
@@ -134,6 +138,7 @@ impl Engine {
         &self,
         job: JobId,
         spec: &'a JobSpec,
+        covers: &'a BTreeMap<NetworkName, u32>,
         now: Timestamp,
     ) -> Situation<'a> {
         Situation {
@@ -149,6 +154,7 @@ impl Engine {
             cause: PlacementCause::First,
             lost: &[],
             refused_recently: &[],
+            covers,
             failover: false,
             stale_after: self.context.config.offers_stale,
             release_margin: self.context.config.release_margin,
@@ -210,8 +216,13 @@ impl Engine {
         {
             return Ok(Stored::NoInputs);
         }
-        let body = format!("{{\"spec\":\"{}\",\"hold_usd\":\"{hold}\"}}", digest(row.spec.as_bytes()));
-        tx.outbox_add(now, "job.admitted", &row.id.to_string(), &body).await?;
+        let secret = job_secret(&*self.context.entropy);
+        tx.secret_insert(row.id, &secret).await?;
+        let (kind, subject) = ("job.admitted", row.id.to_string());
+        let spec = committed(&secret, kind, &subject, "spec", &row.spec);
+        let segments = row.segments;
+        let body = format!("{{\"spec\":\"{spec}\",\"hold_usd\":\"{hold}\",\"segments\":{segments}}}");
+        tx.outbox_add(now, kind, &subject, &body).await?;
         tx.commit().await?;
         Ok(Stored::New)
     }

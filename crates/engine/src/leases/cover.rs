@@ -36,9 +36,9 @@ impl Leases {
         };
         match cover(&money, now, context.config.release_margin, context.config.hold_step) {
             Cover::Enough => {}
-            Cover::Extend(amount) => self.lend(lease, amount).await?,
+            Cover::Extend(amount) => self.lend(lease, amount, now).await?,
             Cover::StopAtCheckpoint(amount) => {
-                self.lend(lease, amount).await?;
+                self.lend(lease, amount, now).await?;
                 return self.stop_at_checkpoint(lease, now).await;
             }
             Cover::StopNow => return self.stop_now(lease, now).await,
@@ -60,9 +60,11 @@ impl Leases {
         Ok(())
     }
 
-    async fn lend(&self, lease: &LeaseRow, amount: Usd) -> Result<(), Error> {
+    async fn lend(&self, lease: &LeaseRow, amount: Usd, now: Timestamp) -> Result<(), Error> {
         let mut tx = self.0.store.begin().await?;
         if tx.hold_extend(lease.hold, amount).await?.is_ok() {
+            let body = format!("{{\"amount_usd\":\"{amount}\"}}");
+            tx.outbox_add(now, "hold.extended", &lease.id.to_string(), &body).await?;
             tx.commit().await?;
         }
         Ok(())

@@ -11,8 +11,10 @@ use wire::doc;
 
 use super::Leases;
 use crate::Error;
+use crate::audit::committed;
 use crate::context::Context;
 use crate::jobs::release;
+use crate::placements::chosen;
 
 /// What the network said of a live lease.
 struct Assigned {
@@ -177,7 +179,9 @@ impl Leases {
         if !tx.lease_change(lease, change, now).await? {
             return Ok(());
         }
-        tx.placement_insert(plan.id, job.id, now, &doc::placement_to_text(&plan)).await?;
+        let text = doc::placement_to_text(&plan);
+        tx.placement_insert(plan.id, job.id, now, &text).await?;
+        chosen(&mut tx, lease.execution, &plan, &text, now).await?;
         if let Some(execution) = tx.execution_get_in_txn(lease.execution).await? {
             let follow = ExecutionChange { placement: Some(plan.id), ..ExecutionChange::default() };
             tx.execution_change(&execution, follow, now).await?;
@@ -231,7 +235,8 @@ impl Leases {
             }
         }
         let mut tx = self.0.store.begin().await?;
-        let body = format!("{{\"provider\":\"{}\"}}", assigned.provider);
+        let provider = assigned.provider.clone();
+        let region = assigned.region.as_ref().map_or("unknown", Region::as_str).to_owned();
         let change = LeaseChange {
             event: Some(LeaseEvent::GoLive),
             assigned: Some((assigned.provider, assigned.region)),
@@ -248,7 +253,11 @@ impl Leases {
         };
         if tx.lease_change(lease, change, now).await? {
             if lease.state != LeaseState::Live {
-                tx.outbox_add(now, "lease.live", &lease.id.to_string(), &body).await?;
+                let (kind, subject) = ("lease.live", lease.id.to_string());
+                let provider =
+                    committed(&mut tx, lease.job, kind, &subject, "provider", provider.as_str()).await?;
+                let body = format!("{{\"provider\":\"{provider}\",\"region\":\"{region}\"}}");
+                tx.outbox_add(now, kind, &subject, &body).await?;
             }
             tx.commit().await?;
         }

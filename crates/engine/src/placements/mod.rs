@@ -1,6 +1,7 @@
 //! Placement chosen: a job without an open execution gets a plan and its next execution; an execution whose lease could
 //! not be had gets a child plan. A plan has no effect of its own: the leases step buys by it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -10,11 +11,13 @@ use domain::{
 };
 use policy::failover::{self, Next};
 use policy::placement::{self, Situation, place};
-use store::{ExecutionChange, ExecutionRow, JobChange, JobRow, LeaseRow};
+use store::{ExecutionChange, ExecutionRow, JobChange, JobRow, LeaseRow, Tx};
 use wire::doc;
 
+use crate::audit::committed;
 use crate::context::Context;
 use crate::jobs::end;
+use crate::proofs::{refuted, set_back};
 use crate::{Config, Error, Reconciler};
 
 /// What a job has been through, as far as a plan depends on it.
@@ -23,15 +26,16 @@ pub(crate) struct History {
     pub(crate) refused_recently: Vec<(OfferRef, Timestamp)>,
     pub(crate) measured_run: Option<Millis>,
     pub(crate) failover: bool,
+    pub(crate) covers: BTreeMap<NetworkName, u32>,
 }
 
 impl Context {
     pub(crate) async fn history(&self, job: &JobRow) -> Result<History, Error> {
         let executions = self.store.execution_list(job.id).await?;
         let leases = self.store.lease_list(job.id).await?;
-        let was_lost = |id: ExecutionId| {
-            executions.iter().any(|x| x.id == id && matches!(x.state, ExecutionState::Lost(_)))
-        };
+        let refuted = refuted(self, job.id).await?;
+        let was_lost =
+            |id: ExecutionId| executions.iter().any(|x| x.id == id && set_back(x.state, id, &refuted));
         let lost = leases
             .iter()
             .filter(|lease| was_lost(lease.execution))
@@ -50,7 +54,8 @@ impl Context {
             lost,
             refused_recently,
             measured_run: measured_run(&executions, job.segments),
-            failover: executions.iter().any(|x| matches!(x.state, ExecutionState::Lost(_))),
+            failover: executions.iter().any(|x| set_back(x.state, x.id, &refuted)),
+            covers: self.covers(&Self::spec(job)?),
         })
     }
 
@@ -84,6 +89,7 @@ impl Context {
             cause,
             lost: &history.lost,
             refused_recently: &history.refused_recently,
+            covers: &history.covers,
             failover: history.failover,
             stale_after: self.config.offers_stale,
             release_margin: self.config.release_margin,
@@ -120,7 +126,10 @@ impl Placements {
             && job.attempts > 0
             && let Next::End(outcome) = failover::after_loss(&spec, job.attempts)
         {
-            return self.end(job, outcome, now).await;
+            let refuted = refuted(&self.0, job.id).await?;
+            let last = self.0.store.execution_list(job.id).await?.pop();
+            let failed = last.is_some_and(|x| refuted.contains(&x.id));
+            return self.end(job, if failed { Outcome::ProofFailed } else { outcome }, now).await;
         }
         let cause = self.cause(job, current.as_ref()).await?;
         let history = self.0.history(job).await?;
@@ -168,7 +177,8 @@ impl Placements {
         if !tx.job_change(job, change, now).await? {
             return Ok(());
         }
-        tx.placement_insert(placement.id, job.id, now, &doc::placement_to_text(placement)).await?;
+        let plan = doc::placement_to_text(placement);
+        tx.placement_insert(placement.id, job.id, now, &plan).await?;
         match current {
             Some(row) => {
                 let change = ExecutionChange {
@@ -182,8 +192,7 @@ impl Placements {
             }
             None => tx.execution_insert(&new_execution(execution, job, placement, now)).await?,
         }
-        let body = format!("{{\"placement\":\"{}\"}}", placement.id);
-        tx.outbox_add(now, "placement.chosen", &job.id.to_string(), &body).await?;
+        chosen(&mut tx, execution, placement, &plan, now).await?;
         tx.commit().await?;
         self.0.reached("placement.store.after")?;
         Ok(())
@@ -245,6 +254,26 @@ impl Placements {
         }
         Ok(())
     }
+}
+
+/// Writes down which plan is followed from now on.
+pub(crate) async fn chosen(
+    tx: &mut Tx,
+    execution: ExecutionId,
+    placement: &Placement,
+    plan: &str,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let (kind, subject) = ("placement.chosen", placement.job.to_string());
+    let plan = committed(tx, placement.job, kind, &subject, "plan", plan).await?;
+    let network = placement.ranked.first().map_or("", |best| best.offer.id.network.as_str());
+    let total = placement.ranked.first().map(|best| best.estimate.total).unwrap_or_default();
+    let body = format!(
+        "{{\"placement\":\"{}\",\"execution\":\"{execution}\",\"attempt\":{},\"network\":\"{network}\",\
+         \"expected_usd\":\"{total}\",\"admissible\":{},\"plan\":\"{plan}\"}}",
+        placement.id, placement.attempt, placement.admissible
+    );
+    Ok(tx.outbox_add(now, kind, &subject, &body).await?)
 }
 
 fn new_execution(id: ExecutionId, job: &JobRow, placement: &Placement, now: Timestamp) -> ExecutionRow {

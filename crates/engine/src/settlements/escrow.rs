@@ -2,13 +2,14 @@
 //!
 //! A crash between the two costs nothing: what has moved is seen at the next look. Nothing is posted before it has.
 
-use domain::{Label, Timestamp, Usd, chain};
+use domain::{Label, ProofState, Timestamp, Usd, chain};
 use market::{Claim, Commitment, Error as MarketError, Escrow, EscrowState, Escrowed};
 use policy::cost::Charge;
 use store::{ClaimRow, LeaseRow};
 
 use super::{Bill, Settlements};
 use crate::Error;
+use crate::proofs::Check;
 
 /// A provider may stand by the root before the agent's last, where both died before the last reached the provider.
 const LEAVES_BEHIND_MAX: u32 = 1;
@@ -18,6 +19,7 @@ impl Settlements {
         &self,
         escrow: &dyn Escrow,
         lease: &LeaseRow,
+        check: &Check,
         now: Timestamp,
     ) -> Result<(), Error> {
         let label = Label::of(lease.id);
@@ -26,8 +28,8 @@ impl Settlements {
             Ok(None) if lease.live_at.is_none() => {
                 // Nothing was paid in, so all that the ledger held goes back.
                 let (paid, fees, disputed) = (Usd::ZERO, Usd::ZERO, Usd::ZERO);
-                let charge = Charge { paid, fees, refunded: self.held(lease).await?, disputed };
-                return self.post(lease, Bill { charge, gas: 0, txs: Vec::new() }, now).await;
+                let charge = Charge { paid, fees, refunded: self.held(lease, check).await?, disputed };
+                return self.post(lease, Bill { charge, gas: 0, txs: Vec::new() }, check, now).await;
             }
             Ok(None) => {
                 self.differs(lease, "its network shows no escrow for a lease that was live", now).await?;
@@ -36,17 +38,17 @@ impl Settlements {
             Err(error) => return self.not_moved(lease, &error, now).await,
         };
         if shown.state.is_final() {
-            return self.post_shown(lease, shown, now).await;
+            return self.post_shown(lease, shown, check, now).await;
         }
         #[cfg(feature = "planted")]
         if self.has(crate::Planted::PostBeforeEscrow) {
-            return self.post_unmoved(lease, now).await;
+            return self.post_unmoved(lease, check, now).await;
         }
-        let Some(moved) = self.moved(escrow, lease, &label, &shown, now).await? else {
+        let Some(moved) = self.moved(escrow, lease, &label, &shown, check, now).await? else {
             return self.look_again(lease, shown.deadline, now).await;
         };
         match moved {
-            Ok(Some(shown)) if shown.state.is_final() => self.post_shown(lease, shown, now).await,
+            Ok(Some(shown)) if shown.state.is_final() => self.post_shown(lease, shown, check, now).await,
             Ok(shown) => self.look_again(lease, shown.and_then(|shown| shown.deadline), now).await,
             Err(error) => self.not_moved(lease, &error, now).await,
         }
@@ -59,6 +61,7 @@ impl Settlements {
         lease: &LeaseRow,
         label: &Label,
         shown: &Escrowed,
+        check: &Check,
         now: Timestamp,
     ) -> Result<Option<Result<Option<Escrowed>, MarketError>>, Error> {
         let overdue = shown.deadline.is_some_and(|deadline| now > deadline);
@@ -68,11 +71,18 @@ impl Settlements {
                 Some(claim) => Some(claim),
                 None => return Ok(None),
             },
-            EscrowState::Committed if self.stands(lease, shown.commitment).await? => None,
+            // Where the work is checked, the verdict moves the money.
+            EscrowState::Committed if !is_checked(check) && self.stands(lease, shown.commitment).await? => {
+                None
+            }
             _ => return Ok(None),
         };
         self.0.reached("settlement.escrow.before")?;
-        let moved = if overdue { escrow.void(label).await } else { escrow.post(label, claim.as_ref()).await };
+        let moved = match &claim {
+            _ if overdue => escrow.void(label).await,
+            Some(claim) => escrow.claim(label, claim).await,
+            None => escrow.post(label).await,
+        };
         self.0.reached("settlement.escrow.after")?;
         Ok(Some(moved))
     }
@@ -84,11 +94,11 @@ impl Settlements {
         if now < ended + self.0.config.commit_patience {
             return Ok(None);
         }
-        let Some(delegation) = store.delegation_get(lease.id).await? else { return Ok(None) };
+        let Some(admitted) = store.delegation_get(lease.id).await? else { return Ok(None) };
         let newest = store.claim_newest(lease.id).await?;
         Ok(newest.and_then(|claim| {
             let commitment = commitment_of(&claim)?;
-            Some(Claim { commitment, signature: claim.signature, delegation })
+            Some(Claim { commitment, signature: claim.signature, delegation: admitted.signature.clone() })
         }))
     }
 
@@ -107,8 +117,18 @@ impl Settlements {
     }
 
     /// Posts exactly what the escrow paid: that money is gone.
-    async fn post_shown(&self, lease: &LeaseRow, shown: Escrowed, now: Timestamp) -> Result<(), Error> {
-        let held = self.held(lease).await?;
+    async fn post_shown(
+        &self,
+        lease: &LeaseRow,
+        shown: Escrowed,
+        check: &Check,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        if matches!(check, Check::Waits) {
+            // The money has moved by the verdict, which the proofs step is about to see with its fee.
+            return self.look_again(lease, None, now).await;
+        }
+        let held = self.held(lease, check).await?;
         // Only our own transaction closes it before its time: until that is in a block it runs, however late it comes.
         let owed = self.owed(lease, None)?;
         if shown.paid > held || shown.paid > owed {
@@ -118,7 +138,7 @@ impl Settlements {
         let paid = shown.paid.min(held);
         let disputed = shown.paid.less(paid);
         let charge = Charge { paid, fees: Usd::ZERO, refunded: held - paid, disputed };
-        self.post(lease, Bill { charge, gas: shown.gas, txs: shown.txs }, now).await
+        self.post(lease, Bill { charge, gas: shown.gas, txs: shown.txs }, check, now).await
     }
 
     async fn not_moved(&self, lease: &LeaseRow, error: &MarketError, now: Timestamp) -> Result<(), Error> {
@@ -149,6 +169,15 @@ impl Settlements {
             tracing::warn!(lease = %lease.id, text);
         }
         Ok(tx.commit().await?)
+    }
+}
+
+/// Whether validators were or are asked about the work.
+fn is_checked(check: &Check) -> bool {
+    match check {
+        Check::Waits => true,
+        Check::Over(row) => matches!(row.state, ProofState::Concluded(_)),
+        Check::Never(_) | Check::Idle => false,
     }
 }
 

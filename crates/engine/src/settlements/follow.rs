@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use domain::{Label, NetworkName, Timestamp, chain};
+use domain::{Label, NetworkName, Timestamp, Usd, chain};
 use market::Escrow;
 use store::LeaseRow;
 
@@ -62,6 +62,7 @@ impl Escrows {
         for (lease, difference) in &found {
             tx.lease_wake(lease.id, now).await?;
             tx.lease_settle_at(lease.id, now).await?;
+            tx.proof_wake(lease.execution, now).await?;
             if let Some(text) = difference
                 && tx.alert_raise(now, DIFFERS, &lease.id.to_string(), text).await?
             {
@@ -87,7 +88,9 @@ impl Escrows {
         let store = &self.0.store;
         let (id, network) = (lease.id, &lease.network);
         if let Some(settled) = store.settlement_get(id).await? {
-            let posted = settled.paid + settled.disputed;
+            let fee = store.proof_get(lease.execution).await?.filter(|proof| proof.lease == id);
+            let fee = fee.map_or(Usd::ZERO, |proof| proof.outcome.fee_paid);
+            let posted = settled.paid.less(fee) + settled.disputed;
             return Ok((!shown.state.is_final() || shown.paid != posted).then(|| {
                 let (state, paid) = (shown.state.code(), shown.paid);
                 format!("lease {id} on {network}: the ledger posted ${posted}, its escrow is {state} and paid ${paid}")

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use agent::Delegate;
 use bytes::Bytes;
-use custody::Secret;
+use custody::{OsEntropy, Secret};
 use domain::ExecutionId;
 use evidence::Leaf;
 use futures::stream;
@@ -93,7 +93,7 @@ impl Agent {
         let mut instance = [0u8; 32];
         domain::Entropy::fill(&SeededEntropy::new(dice.clone()), &mut instance);
         std::fs::create_dir_all(&folder).unwrap();
-        let delegate = || Delegate::of(&boot, &folder).unwrap().unwrap();
+        let delegate = || Delegate::of(&boot, &folder, &OsEntropy).unwrap();
         Self {
             delegate: delegate(),
             forger: delegate(),
@@ -182,14 +182,15 @@ impl Agent {
             delegation: signed,
         };
         let boot = BootDoc { credential, ..self.boot.clone() };
-        let other = Delegate::of(&boot, &self.folder).unwrap().unwrap();
+        let other = Delegate::of(&boot, &self.folder, &OsEntropy).unwrap();
         let token = Secret::new("impostor".to_owned());
         let introduction = other.introduction(&boot, &self.instance, &token).unwrap();
         let hello = Hello {
             protocol: PROTOCOL,
             instance_key: self.instance.clone(),
             sandbox: SandboxKind::Namespaces,
-            introduction: Some(introduction),
+            introduction,
+            agent: None,
         };
         match engine.agent_hello(token.expose(), &hello).await {
             Ok(_) => Err("an agent that its provider never introduced was welcomed".to_owned()),
@@ -203,7 +204,8 @@ impl Agent {
             protocol: PROTOCOL,
             instance_key: self.instance.clone(),
             sandbox: SandboxKind::Namespaces,
-            introduction: Some(introduction),
+            introduction,
+            agent: None,
         };
         let welcome = engine.agent_hello(self.token.expose(), &hello).await?;
         (self.segment, self.segments) = (welcome.from_segment, welcome.segments);
@@ -215,7 +217,8 @@ impl Agent {
     /// The agent's word over one more leaf. Until it is known to be told, it is the same word.
     fn signed(&mut self, leaf: Leaf) -> Commitment {
         let (delegate, job) = (&self.delegate, &self.job_hash);
-        let (_, commitment) = self.untold.get_or_insert_with(|| (leaf, delegate.commit(job, leaf).unwrap()));
+        let (_, commitment) =
+            self.untold.get_or_insert_with(|| (leaf, delegate.commit(job, leaf).unwrap().unwrap()));
         commitment.clone()
     }
 
@@ -224,7 +227,7 @@ impl Agent {
         let Some((leaf, commitment)) = self.untold.take() else { return };
         let forged = matches!(self.quirk, Quirk::Forges(at) if self.segment >= at);
         let leaf = if forged { Leaf::state(leaf.index, [0xff; 32]) } else { leaf };
-        let said = self.forger.commit(&self.job_hash, leaf).unwrap();
+        let said = self.forger.commit(&self.job_hash, leaf).unwrap().unwrap();
         std::fs::create_dir_all(&self.folder).unwrap();
         self.delegate.leave(if forged { &said } else { &commitment }).unwrap();
     }

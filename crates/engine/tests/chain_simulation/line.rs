@@ -216,8 +216,12 @@ impl Escrow for Line {
         self.call(Operation::Escrow, Escrow::observe(self.network.as_ref(), label)).await
     }
 
-    async fn post(&self, label: &Label, claim: Option<&Claim>) -> Result<Option<Escrowed>, Error> {
-        self.call(Operation::Post, self.network.post(label, claim)).await
+    async fn claim(&self, label: &Label, claim: &Claim) -> Result<Option<Escrowed>, Error> {
+        self.call(Operation::Post, self.network.claim(label, claim)).await
+    }
+
+    async fn post(&self, label: &Label) -> Result<Option<Escrowed>, Error> {
+        self.call(Operation::Post, self.network.post(label)).await
     }
 
     async fn void(&self, label: &Label) -> Result<Option<Escrowed>, Error> {

@@ -15,6 +15,8 @@
 #![cfg(test)]
 
 mod agents;
+#[path = "../common/audit.rs"]
+mod audit;
 #[path = "../common/chance.rs"]
 mod chance;
 mod exits;

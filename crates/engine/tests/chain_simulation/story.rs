@@ -205,6 +205,7 @@ pub(crate) fn config() -> Config {
         offers_every: secs(40),
         observe_every: secs(20),
         sweep_every: secs(60),
+        audit_every: secs(20),
         escrow_every: secs(5),
         ..Config::default()
     }

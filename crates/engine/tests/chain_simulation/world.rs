@@ -12,7 +12,7 @@ use domain::{Clock, JobId, JobState, Label, Millis, Usd};
 use market::Registry;
 use store::Store;
 use tempfile::TempDir;
-use waag_engine::{Config, Parts, Planted};
+use waag_engine::{Config, Engine, Parts, Planted};
 use waag_network::{Parts as NetworkParts, WaagNetwork};
 
 use crate::agents::Agent;
@@ -340,6 +340,8 @@ impl World {
         if account.held > Usd::ZERO {
             return Err(format!("{} is held though every job is settled", account.held));
         }
+        let engine = Engine::new(Parts { probe: Arc::new(domain::NoProbe), ..self.parts() });
+        crate::audit::whole(&engine, &self.store).await?;
         Ok(())
     }
 

@@ -1,17 +1,25 @@
 //! The agents' side of a simulation: whoever lives on the machine does, in real time, what its script says.
 
+use agent::Delegate;
 use bytes::Bytes;
 use domain::{ExecutionId, Label};
+use evidence::Leaf;
 use futures::stream;
 use market::Boot;
 use waag_engine::{AgentRefusal, Engine};
 use wire::agent::{
-    BootDoc, Finish, FinishResult, Heartbeat, Hello, Orders, PROTOCOL, SandboxKind, UploadReceipt, Welcome,
+    BootDoc, Commitment, Finish, FinishResult, Heartbeat, Hello, Orders, PROTOCOL, SandboxKind,
+    UploadReceipt, Welcome, bytes_of,
 };
 
-use crate::chance::Dice;
+use crate::chance::{Dice, SeededEntropy};
 use crate::parts::{died, wrapped_key};
 use crate::story::Story;
+
+/// Digest of a state that the work gave.
+const HONEST: [u8; 32] = [1; 32];
+/// Digest of one that it did not.
+pub(crate) const FABRICATED: [u8; 32] = [0xfa; 32];
 
 /// What an agent is going to do, beside its work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +46,8 @@ pub(crate) enum Failure {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
     Hello,
+    /// Its first leaf is to be told.
+    First,
     Work,
     Outputs,
     Over,
@@ -48,6 +58,13 @@ pub(crate) struct Agent {
     pub(crate) execution: ExecutionId,
     pub(crate) next: i64,
     token: String,
+    delegate: Delegate,
+    /// What it signs its leaves for.
+    job_hash: [u8; 32],
+    /// From this state on it puts its own bytes in the place of what the work gives.
+    fabricates: Option<u32>,
+    /// Its word over its newest leaf, until that is known to be told.
+    untold: Option<(u32, Option<Commitment>)>,
     instance: String,
     quirk: Quirk,
     /// Every call is made again, as if its reply had been lost.
@@ -62,6 +79,8 @@ pub(crate) struct Agent {
     work_at: i64,
     beat_at: i64,
     stop: bool,
+    /// Somebody would check its work.
+    pub(crate) weighed: bool,
 }
 
 /// What came of an agent's call.
@@ -94,7 +113,15 @@ impl Agent {
         for part in instance.chunks_mut(8) {
             part.copy_from_slice(&dice.next().to_le_bytes());
         }
+        let folder = std::path::Path::new("/nowhere");
+        let delegate =
+            Delegate::of(&boot, folder, &SeededEntropy::new(Dice::of(story.seed, label.as_str()))).unwrap();
+        let cheat = story.cheats > 0 && Dice::of(story.seed, &format!("cheat {label}")).percent(story.cheats);
         Self {
+            delegate,
+            job_hash: [0; 32],
+            fabricates: cheat.then(|| u32::try_from(dice.between(1, 3)).unwrap()),
+            untold: None,
             execution: boot.execution,
             next: now + dice.millis(100, 2_000),
             token: boot.token().unwrap().to_owned(),
@@ -110,6 +137,7 @@ impl Agent {
             work_at: 0,
             beat_at: 0,
             stop: false,
+            weighed: false,
         }
     }
 
@@ -119,6 +147,7 @@ impl Agent {
         match self.phase {
             Phase::Hello if self.quirk == Quirk::NeverConnects => Ok(self.over("never connects")),
             Phase::Hello => self.hello(engine, now).await,
+            Phase::First => self.first(engine).await,
             Phase::Work => self.work(engine, now).await,
             Phase::Outputs => self.outputs(engine).await,
             Phase::Over => Ok(self.over("over")),
@@ -137,6 +166,7 @@ impl Agent {
             instance_key: self.instance.clone(),
             sandbox: SandboxKind::Namespaces,
             introduction: None,
+            agent: self.delegate.own_address(),
         };
         let mut answer = engine.agent_hello(&self.token, &hello).await;
         if self.repeats && answer.is_ok() {
@@ -146,12 +176,47 @@ impl Agent {
             Ok(welcome) => welcome,
             Err(did) => return Ok(did),
         };
+        self.delegate.told(welcome.subject.as_ref()).unwrap();
+        self.job_hash = bytes_of(&welcome.job_hash).unwrap();
+        self.weighed = welcome.subject.is_some();
         (self.segment, self.segments) = (welcome.from_segment, welcome.segments);
         self.heartbeat_ms = welcome.heartbeat_ms.cast_signed();
         (self.work_at, self.beat_at) = (now + self.segment_ms, now + self.heartbeat_ms);
+        self.phase = Phase::First;
+        self.next = now;
+        Ok(Did::Welcomed(self.segment))
+    }
+
+    async fn first(&mut self, engine: &Engine) -> Result<Did, Wrong> {
+        // What it begins from is what the one before left.
+        let digest = if self.segment == 0 { [0; 32] } else { HONEST };
+        let leaf = Leaf::state(u64::from(self.segment), digest);
+        if let Some(wait) = self.tell(engine, leaf).await? {
+            return Ok(wait);
+        }
         self.phase = Phase::Work;
         self.next = self.work_at.min(self.beat_at);
-        Ok(Did::Welcomed(self.segment))
+        Ok(Did::Step("has told its first leaf"))
+    }
+
+    /// Tells the control plane of a leaf that no upload brings.
+    async fn tell(&mut self, engine: &Engine, leaf: Leaf) -> Result<Option<Did>, Wrong> {
+        let Some(commitment) = self.signed(leaf) else { return Ok(None) };
+        let answer = engine.agent_commitment(&self.token, &commitment).await;
+        if let Err(did) = self.judge("commitment", answer)? {
+            return Ok(Some(did));
+        }
+        self.untold = None;
+        Ok(None)
+    }
+
+    /// Its word over one more leaf. Until it is known to be told, it is the same word.
+    fn signed(&mut self, leaf: Leaf) -> Option<Commitment> {
+        let place = u32::try_from(leaf.index).unwrap();
+        if self.untold.as_ref().is_none_or(|(at, _)| *at != place) {
+            self.untold = Some((place, self.delegate.commit(&self.job_hash, leaf).unwrap()));
+        }
+        self.untold.clone().and_then(|(_, commitment)| commitment)
     }
 
     async fn work(&mut self, engine: &Engine, now: i64) -> Result<Did, Wrong> {
@@ -185,13 +250,18 @@ impl Agent {
     }
 
     async fn checkpoint(&mut self, engine: &Engine, now: i64) -> Result<Did, Wrong> {
-        let mut answer = self.upload(engine, self.segment + 1).await;
+        let state = self.segment + 1;
+        let fabricated = self.fabricates.is_some_and(|from| state >= from);
+        let digest = if fabricated { FABRICATED } else { HONEST };
+        let commitment = self.signed(Leaf::state(u64::from(state), digest));
+        let mut answer = self.upload(engine, state, commitment.as_ref()).await;
         if self.repeats && answer.is_ok() {
-            answer = self.upload(engine, self.segment + 1).await;
+            answer = self.upload(engine, state, commitment.as_ref()).await;
         }
         if let Err(did) = self.judge("checkpoint", answer)? {
             return Ok(did);
         }
+        self.untold = None;
         self.segment += 1;
         self.work_at = now + self.segment_ms;
         self.next = if self.segment == self.segments { now } else { self.work_at.min(self.beat_at) };
@@ -201,12 +271,21 @@ impl Agent {
         Ok(Did::Stored(self.segment))
     }
 
-    async fn upload(&self, engine: &Engine, segment: u32) -> Result<UploadReceipt, AgentRefusal> {
+    async fn upload(
+        &self,
+        engine: &Engine,
+        segment: u32,
+        commitment: Option<&Commitment>,
+    ) -> Result<UploadReceipt, AgentRefusal> {
         let body = stream::iter([Ok::<_, std::io::Error>(Bytes::from_static(b"state"))]);
-        engine.agent_checkpoint(&self.token, segment, &wrapped_key(), None, body).await
+        engine.agent_checkpoint(&self.token, segment, &wrapped_key(), commitment, body).await
     }
 
     async fn outputs(&mut self, engine: &Engine) -> Result<Did, Wrong> {
+        let leaf = Leaf::outputs(u64::from(self.segment) + 1, [2; 32]);
+        if let Some(wait) = self.tell(engine, leaf).await? {
+            return Ok(wait);
+        }
         let body = || stream::iter([Ok::<_, std::io::Error>(Bytes::from_static(b"outputs"))]);
         let mut answer = engine.agent_outputs(&self.token, &wrapped_key(), body()).await;
         if self.repeats && answer.is_ok() {
@@ -251,7 +330,7 @@ impl Agent {
     /// A call of a dead agent that was under way. Returns whether it was served.
     pub(crate) async fn late_call(&self, engine: &Engine) -> Result<bool, Wrong> {
         let segment = (self.segment + 1).min(self.segments);
-        match self.upload(engine, segment).await {
+        match self.upload(engine, segment, None).await {
             Ok(_) => Ok(true),
             Err(AgentRefusal::Ended | AgentRefusal::Unknown | AgentRefusal::Malformed(_)) => Ok(false),
             Err(AgentRefusal::Engine(error)) if died(&error) => Ok(false),

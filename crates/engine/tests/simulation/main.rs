@@ -6,6 +6,7 @@
 //!
 //! - `story.rs`: what is to happen; `common/chance.rs`: how it is drawn.
 //! - `world.rs`: lets it happen; `parts.rs`: what the control plane stands on; `agents.rs`: who works on the leases.
+//! - `notary.rs`: who checks the work, in half of the worlds.
 //! - `rules.rs`: what must hold.
 //! - `planted.rs`: bugs that the simulation must find.
 //! - `actions.rs`: every action repeated, failed before and after its effect, and applied too late.
@@ -14,8 +15,11 @@
 
 mod actions;
 mod agents;
+#[path = "../common/audit.rs"]
+mod audit;
 #[path = "../common/chance.rs"]
 mod chance;
+mod notary;
 mod parts;
 mod planted;
 mod race;

@@ -4,10 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
-use domain::{ExecutionId, ExecutionState, JobId, Label, Usd};
+use domain::{ExecutionId, ExecutionState, JobId, Label, Outcome, Usd};
 use market::MemoryMachine;
 use market::sim::Truth;
-use store::{JobRow, LeaseRow, Store};
+use store::{ExecutionRow, JobRow, LeaseRow, SettlementRow, Store};
 use wire::agent::BootDoc;
 
 use crate::parts::{Site, Wire, lock};
@@ -152,6 +152,7 @@ impl Scene<'_> {
             return Err(format!("job {}: what was settled is not what was posted", job.id));
         }
         self.no_provider_twice(job, &leases).await?;
+        self.nothing_rests_on_refuted_work(job, &settlements).await?;
         let alive: BTreeSet<Label> = self.machine.alive().into_iter().map(|(label, _)| label).collect();
         for lease in &leases {
             let label = Label::of(lease.id);
@@ -165,6 +166,38 @@ impl Scene<'_> {
                     "{label} was billed {cost}, but {:?} is recorded: {:?}",
                     lease.billed, lease.state
                 ));
+            }
+        }
+        Ok(())
+    }
+
+    /// What did not pass is neither part of a result nor paid, where payment can be withheld.
+    async fn nothing_rests_on_refuted_work(
+        &self,
+        job: &JobRow,
+        settlements: &[SettlementRow],
+    ) -> Result<(), Violation> {
+        let proofs = self.store.proof_list(job.id).await.unwrap();
+        let refuted =
+            |id: ExecutionId| proofs.iter().any(|one| one.execution == id && one.state.is_refuted());
+        if let Some(open) = proofs.iter().find(|one| !one.state.is_final()) {
+            return Err(format!("job {} is settled, but the check of {} is open", job.id, open.execution));
+        }
+        // An execution that begins at a state takes the place of all that went beyond it before.
+        let mut chain: Vec<ExecutionRow> = Vec::new();
+        for execution in self.store.execution_list(job.id).await.unwrap() {
+            chain.retain(|one| one.from_segment < execution.from_segment);
+            chain.push(execution);
+        }
+        let completed = job.state.outcome() == Some(&Outcome::Completed);
+        if completed && let Some(wrong) = chain.iter().find(|one| refuted(one.id)) {
+            return Err(format!("job {} completed on the work of {}, which did not pass", job.id, wrong.id));
+        }
+        for proof in proofs.iter().filter(|one| one.state.is_refuted()) {
+            let paid = settlements.iter().find(|one| one.lease == proof.lease).unwrap().paid;
+            let lease = self.store.lease_get(proof.lease).await.unwrap().unwrap();
+            if lease.network.to_string() == "sim-auction" && paid != proof.outcome.fee_paid {
+                return Err(format!("{} was paid {paid} for work that did not pass", proof.execution));
             }
         }
         Ok(())

@@ -59,12 +59,17 @@ pub(crate) struct Story {
     pub(crate) quirk: Option<Quirk>,
     /// In so many of a hundred looks the status of a live lease goes back.
     pub(crate) lies: u64,
+    /// A notary is connected, so that work is checked.
+    pub(crate) weighed: bool,
+    /// How many of a hundred agents fabricate states.
+    pub(crate) cheats: u64,
 }
 
 impl Story {
     pub(crate) fn of(seed: u64) -> Self {
         let mut dice = Dice::of(seed, "story");
         let calm = seed.is_multiple_of(8);
+        let weighed = Dice::of(seed, "weighed").percent(50);
         let harsh = if calm { 0 } else { *dice.pick(&[100, 500, 1_500, 4_000]).unwrap() };
         let habits = [(); 3].map(|()| habits(&mut dice, harsh));
         let jobs: Vec<JobPlan> = (0..JOBS).map(|n| job(&mut dice, n, calm)).collect();
@@ -97,6 +102,8 @@ impl Story {
             segment_ms: (500, if !calm && dice.percent(10) { 240_000 } else { 12_000 }),
             quirk: None,
             lies: if !calm && dice.percent(30) { dice.between(1, 40) } else { 0 },
+            weighed,
+            cheats: if weighed && !calm { dice.between(0, 30) } else { 0 },
         }
     }
 }
@@ -116,6 +123,8 @@ impl Story {
             segment_ms: (500, 12_000),
             quirk: None,
             lies: 0,
+            weighed: true,
+            cheats: 0,
         }
     }
 }
@@ -206,6 +215,7 @@ pub(crate) fn config() -> Config {
         offers_every: secs(40),
         observe_every: secs(20),
         sweep_every: secs(60),
+        audit_every: secs(20),
         ..Config::default()
     }
 }

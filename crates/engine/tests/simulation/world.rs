@@ -10,6 +10,7 @@ use std::sync::atomic::Ordering::SeqCst;
 use std::sync::{Arc, Mutex};
 
 use domain::{Clock, ExecutionId, JobId, JobState, Label, Millis, Probe, Usd};
+use evidence::log::{Reader, Wrong, log_id};
 use market::sim::{SimConfig, SimNetwork};
 use market::{MemoryMachine, Network, Registry};
 use store::Store;
@@ -17,6 +18,7 @@ use waag_engine::{Config, Engine, Parts, Planted};
 
 use crate::agents::Agent;
 use crate::chance::{Dice, SeededEntropy};
+use crate::notary::MemoryNotary;
 use crate::parts::{Build, Line, SimTime, Site, Trap, Wire, died, keys, lock};
 use crate::rules::{Scene, Seen, Violation};
 use crate::stand::Up;
@@ -54,8 +56,10 @@ pub(crate) struct Life {
     cancelled: bool,
     /// An agent was told that its finish is taken.
     completed: bool,
-    /// The highest state for which an agent has a receipt.
+    /// The highest state for which an agent has a receipt, and which was not refuted since.
     stored: u32,
+    /// Some of its work did not pass.
+    refuted: bool,
 }
 
 /// How a world ended.
@@ -77,6 +81,7 @@ pub(crate) struct World {
     pub(crate) sites: Vec<Site>,
     pub(crate) wire: Arc<Wire>,
     pub(crate) trap: Arc<Trap>,
+    pub(crate) notary: Arc<MemoryNotary>,
     pub(crate) store: Store,
     pub(crate) up: Option<Up>,
     /// Another engine on the same store, which does nothing unless it is asked to.
@@ -129,6 +134,7 @@ impl World {
             sites,
             wire: Arc::default(),
             trap: Arc::default(),
+            notary: Arc::new(MemoryNotary::new(time.clone(), seed, !story.calm && !story.jobs.is_empty())),
             store,
             up: None,
             beside: None,
@@ -184,9 +190,13 @@ impl World {
                 time: Arc::clone(&self.time),
             })
         };
+        let mut registry = Registry::new(self.sites.iter().map(line));
+        if self.story.weighed {
+            registry = registry.with_notary(self.notary.clone());
+        }
         Parts {
             store: self.store.clone(),
-            registry: Registry::new(self.sites.iter().map(line)),
+            registry,
             keys: keys(),
             clock: self.time.clone(),
             entropy: self.entropy.clone(),
@@ -318,6 +328,7 @@ impl World {
             next.extend(site.network.next_due().await.map(|due| self.time.real_of(due)));
         }
         next.extend(self.agents.values().map(|agent| agent.next));
+        next.extend(self.notary.next_due());
         next.extend(self.story.events.get(self.next_event).map(|(at, _)| *at));
         if !self.waiting.is_empty() {
             next.push(now + AFTER_ERROR);
@@ -340,6 +351,10 @@ impl World {
         }
         self.events().await?;
         self.agents().await?;
+        let engine = self.up.as_ref().map(|up| up.engine.clone());
+        if self.notary.look(engine.as_ref()).await? > 0 {
+            self.count("proof concluded");
+        }
         self.come_to_rest().await?;
         let honest = self.story.habits.iter().all(|habits| habits.overbilling == 0);
         if honest && !self.jumped && self.up.is_some() {
@@ -387,6 +402,7 @@ impl World {
 
     async fn look_at_jobs(&mut self) -> Result<(), Violation> {
         self.check().await?;
+        self.went_back().await;
         for n in 0..self.lives.len() {
             let Some(id) = self.lives[n].job.filter(|_| !self.lives[n].settled) else { continue };
             let job = self.store.job_get(id).await.unwrap().unwrap();
@@ -395,7 +411,7 @@ impl World {
             self.lives[n].settled = true;
             self.note(format_args!("job {n} is settled: {}", outcome.code()));
             self.count(format!("job {}", outcome.code()));
-            if self.lives[n].completed && outcome.code() != "completed" {
+            if self.lives[n].completed && !self.lives[n].refuted && outcome.code() != "completed" {
                 return Err(format!("job {n} ended {} after its agent's finish was taken", outcome.code()));
             }
             if self.story.calm && outcome.code() != "completed" {
@@ -407,11 +423,17 @@ impl World {
 
     /// Long after the last job nothing may be left.
     async fn rest_in_peace(&mut self) -> Result<(), Violation> {
-        if self.up.is_none() {
-            self.start().await?;
+        // What is still armed, or another that took over, may end it once more while it does what was left.
+        loop {
+            if self.up.is_none() {
+                self.start().await?;
+            }
+            self.time.go_on_to(self.time.real() + STRIDE);
+            self.come_to_rest().await?;
+            if self.up.is_some() {
+                break;
+            }
         }
-        self.time.go_on_to(self.time.real() + STRIDE);
-        self.come_to_rest().await?;
         self.check().await?;
         if let Some(left) = self.seen.truth.iter().find(|one| one.open) {
             return Err(format!("{} is left though every job is settled", left.label));
@@ -422,6 +444,22 @@ impl World {
         let account = self.store.account_get(self.config.account).await.unwrap().unwrap();
         if account.held > Usd::ZERO {
             return Err(format!("{} is held though every job is settled", account.held));
+        }
+        let engine = Engine::new(self.parts(Arc::new(domain::NoProbe)));
+        let size = crate::audit::whole(&engine, &self.store).await?;
+        self.is_anchored(&engine, size)
+    }
+
+    /// What was written down at the notary is how the log began.
+    fn is_anchored(&self, engine: &Engine, size: u64) -> Result<(), Violation> {
+        if !self.story.weighed || size == 0 {
+            return Ok(());
+        }
+        let origin = engine.audit_key().unwrap().split('+').next().unwrap().to_owned();
+        let anchor = self.notary.anchor_of(&log_id(&origin)).ok_or("the audit log was never anchored")?;
+        let files = |path: &str| Ok::<_, Wrong>(self.store.audit().read(path).unwrap());
+        if Reader::new(size, files).root(anchor.size) != Ok(anchor.root) {
+            return Err(format!("the audit log at {} records is not what was anchored", anchor.size));
         }
         Ok(())
     }

@@ -3,6 +3,7 @@
 use super::*;
 
 const RUNS: u32 = 1_000_000;
+const HONEST: Panel = Panel { validators: 1, corrupt: 0.0, miss: 0.0 };
 
 /// xorshift64* (Vigna, 2016): quick, and the same every time.
 struct Dice(u64);
@@ -87,7 +88,7 @@ fn slash_needed_is_that_of_the_table() {
     ];
     for (audit, row) in rows {
         for (share, (even, with_margin)) in [1.0, 0.1, 0.05].into_iter().zip(row) {
-            let checks = Checks { audit, sample: 8, validators: 1, corrupt: 0.0, miss: 0.0 };
+            let checks = Checks { audit, sample: 8, panel: HONEST };
             let money = Money { price: 1.0, cost: 0.8, slash: 0.0, outside: 0.0 };
             let dear = Money { cost: 0.8 * MARGIN, ..money };
             for (found, expected) in
@@ -127,7 +128,8 @@ fn corrupt_committees_are_those_of_the_table() {
 
 #[test]
 fn cheating_is_deterred_exactly_where_the_slash_exceeds_what_is_needed() {
-    let checks = Checks { audit: 0.1, sample: 8, validators: 3, corrupt: 0.33, miss: 0.01 };
+    let panel = Panel { validators: 3, corrupt: 0.33, miss: 0.01 };
+    let checks = Checks { audit: 0.1, sample: 8, panel };
     let money = Money { price: 2.0, cost: 0.8, slash: 0.0, outside: 0.0 };
     let needed = checks.slash_needed(1.0, &money);
     let with = |slash: f64| Money { slash, ..money };
@@ -138,16 +140,102 @@ fn cheating_is_deterred_exactly_where_the_slash_exceeds_what_is_needed() {
 }
 
 #[test]
-fn audits_grow_rarer_with_free_stake_and_never_too_rare() {
-    let mut before = 1.0;
-    for free in [0.0, 0.1, 1.0, 10.0, 100.0] {
-        let rate = audit_rate(1.0, 0.8, free);
-        assert!(rate <= before && rate > 0.0);
-        before = rate;
-        let checks = Checks { audit: rate, sample: 8, validators: 1, corrupt: 0.0, miss: 0.0 };
-        let money = Money { price: 1.0, cost: 0.8, slash: free, outside: 0.0 };
-        assert!(checks.deters(1_000, &money), "at {free} free stake");
-        assert!(value_covered(&checks, &money) > 0.0);
+fn audits_grow_rarer_with_the_slash_and_never_too_rare() {
+    let corrupt = Panel { validators: 3, corrupt: CORRUPT, miss: 0.0 };
+    for panel in [HONEST, corrupt] {
+        let mut before = 1.0;
+        for slash in [0.0, 0.1, 1.0, 10.0, 100.0] {
+            let money = Money { price: 1.0, cost: 0.8, slash, outside: 0.0 };
+            let audit = audit_rate(&money, &panel);
+            assert!(audit <= before && audit > 0.0);
+            before = audit;
+            let checks = Checks { audit, sample: 8, panel };
+            assert!(checks.deters(1_000, &money), "slash {slash}");
+            assert!(checks.value_covered(1_000, &money) > 0.0);
+            if audit < 1.0 {
+                // What is needed for this rate, with the margin, is what was there.
+                let dear = Money { cost: 0.8 * MARGIN, ..money };
+                assert!((checks.slash_needed(1.0, &dear) - slash).abs() < 1e-6);
+            }
+        }
+        let nothing = Money { price: 1.0, cost: 0.8, slash: 0.0, outside: 0.0 };
+        assert_eq!(audit_rate(&nothing, &panel), 1.0, "without a slash every job is audited");
+        assert_eq!(audit_rate(&Money { price: 0.0, ..nothing }, &panel), 1.0);
     }
-    assert_eq!(audit_rate(1.0, 0.8, 0.0), 1.0, "without stake every job is audited");
+}
+
+/// The whole inequality, played a million times: audits, samples, panels with corrupt members, and what each outcome costs.
+#[test]
+fn expected_loss_is_what_a_million_jobs_cost() {
+    let mut dice = Dice(3);
+    let (segments, sample) = (32u32, 4u32);
+    for (audit, corrupt, faked, slash) in [(0.5, 1.0 / 3.0, 30, 2.0), (1.0, 0.2, 3, 1.0), (0.2, 0.0, 16, 9.0)]
+    {
+        let panel = Panel { validators: 3, corrupt, miss: 0.0 };
+        let (mut noticed, mut agreed) = (0, 0);
+        for _ in 0..RUNS {
+            if !dice.chance(audit) {
+                continue;
+            }
+            let mut between: Vec<u64> = (0..u64::from(segments - 2)).collect();
+            let hit = (0..sample as usize).any(|i| {
+                let j = i + dice.below((between.len() - i) as u64) as usize;
+                between.swap(i, j);
+                between[i] < u64::from(faked)
+            });
+            let bad = (0..3).filter(|_| dice.chance(corrupt)).count();
+            noticed += u32::from(hit && bad < 3);
+            agreed += u32::from(hit && bad == 0);
+        }
+        let hit = audit * replayed(segments, faked, sample);
+        agrees(noticed, hit * panel.notices(), "noticed");
+        agrees(agreed, hit * panel.agrees(), "unanimous");
+        let money = Money { price: 1.0, cost: 0.8, slash, outside: 0.0 };
+        let surplus = Checks { audit, sample, panel }.surplus(segments, faked, &money);
+        let (noticed, agreed) = (f64::from(noticed) / f64::from(RUNS), f64::from(agreed) / f64::from(RUNS));
+        let seen = noticed + agreed * slash - 0.8 * f64::from(faked) / f64::from(segments);
+        assert!((seen - surplus).abs() < 0.01 * (1.0 + slash), "{seen} beside {surplus}");
+    }
+}
+
+#[test]
+fn first_and_last_segment_cannot_be_faked_unseen() {
+    assert_eq!(replayed(32, 31, 0), 1.0);
+    assert_eq!(replayed(32, 30, 0), 0.0);
+    assert_eq!(replayed(32, 1, 30), 1.0);
+    assert_eq!(replayed(2, 1, 0), 1.0);
+    assert_eq!(replayed(2, 0, 5), 0.0);
+    assert!((replayed(32, 1, 3) - 0.1).abs() < 1e-12);
+}
+
+#[test]
+fn validator_stake_outweighs_every_way_to_skip_replays() {
+    let (segment_cost, segments, rate) = (0.025, 32u32, 0.02);
+    let stake = validator_stake(segment_cost, segments, rate);
+    // The cost of the whole job at fifty times.
+    assert!((stake - 50.0 * 0.8).abs() < 1e-9);
+    for skipped in 1..=10u32 {
+        let saved = f64::from(skipped) * segment_cost;
+        let lost = rate * f64::from(skipped) / f64::from(segments) * stake;
+        assert!((saved - lost).abs() < 1e-12, "{skipped} skipped");
+    }
+}
+
+/// `docs/a-provider-cheats.md` has these.
+#[test]
+fn figures_of_the_walkthrough_are_those_of_the_formulas() {
+    for (faked, percent, digits) in [(1, 73.3, 1), (2, 53.1, 1), (4, 26.7, 1), (8, 5.46, 2), (16, 0.0513, 4)]
+    {
+        let missed = 100.0 * (1.0 - replayed(32, faked, 8));
+        assert!(rounds_to(missed, digits, percent), "{faked}: {missed}");
+    }
+    assert!((23..=32).all(|faked| replayed(32, faked, 8) == 1.0) && replayed(32, 22, 8) < 1.0);
+    let panel = Panel { validators: 3, corrupt: 0.0, miss: 0.0 };
+    let money = Money { price: 1.0, cost: COST, slash: 1.0, outside: 0.0 };
+    for (faked, lost) in [(1, 0.53), (16, 2.0), (32, 2.0)] {
+        assert!(rounds_to(replayed(32, faked, 8) * panel.loss(&money), 2, lost), "{faked}");
+    }
+    for (segments, audit, share) in [(32.0, 1.0, 0.94), (256.0, 1.0, 0.12), (256.0, 0.1, 0.012)] {
+        assert!(rounds_to(audit * 3.0 * 10.0 / segments, if audit < 1.0 { 3 } else { 2 }, share));
+    }
 }

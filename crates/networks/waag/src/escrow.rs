@@ -17,25 +17,25 @@ impl Escrow for WaagNetwork {
         self.escrowed(Operation::Escrow, label).await
     }
 
-    async fn post(&self, label: &Label, claim: Option<&Claim>) -> Result<Option<Escrowed>, Error> {
+    async fn claim(&self, label: &Label, claim: &Claim) -> Result<Option<Escrowed>, Error> {
         let operation = Operation::Post;
-        let Some(mut found) = self.find(operation, label).await? else { return Ok(None) };
-        let calls = self.market.calls();
-        if let (Some(claim), EscrowState::Awaited, Some(order)) = (claim, state(&found), &found.lease.order) {
+        let Some(found) = self.find(operation, label).await? else { return Ok(None) };
+        if let (EscrowState::Awaited, Some(order)) = (state(&found), &found.lease.order) {
             let Claim { commitment, signature, delegation } = claim.clone();
             let root = B256::from(commitment.root);
+            let calls = self.market.calls();
             let call = calls.commit_signed(order, root, commitment.leaf_count, delegation, signature);
             self.moving(operation, format!("commit:{label}"), call).await?;
-            match self.find(operation, label).await? {
-                Some(again) => found = again,
-                None => return Ok(None),
-            }
         }
-        // A provider that was faster may stand by something else than what was brought for it.
-        let stands = found.lease.commitment.map(|committed| committed.commitment);
-        let as_brought = claim.is_none_or(|claim| Some(claim.commitment) == stands);
-        if let (State::Committed, Some(order), true) = (found.lease.state, &found.lease.order, as_brought) {
-            self.moving(operation, format!("settle:{label}"), calls.settle(order)).await?;
+        self.escrowed(operation, label).await
+    }
+
+    async fn post(&self, label: &Label) -> Result<Option<Escrowed>, Error> {
+        let operation = Operation::Post;
+        let Some(found) = self.find(operation, label).await? else { return Ok(None) };
+        if let (State::Committed, Some(order)) = (found.lease.state, &found.lease.order) {
+            let call = self.market.calls().settle(order);
+            self.moving(operation, format!("settle:{label}"), call).await?;
         }
         self.escrowed(operation, label).await
     }
@@ -43,7 +43,8 @@ impl Escrow for WaagNetwork {
     async fn void(&self, label: &Label) -> Result<Option<Escrowed>, Error> {
         let Some(found) = self.find(Operation::Void, label).await? else { return Ok(None) };
         let Found { lease, now, .. } = &found;
-        if let Some(order) = lease.order.as_ref().filter(|_| *now > lease.deadline) {
+        let overdue = *now > lease.deadline && !lease.state.is_final();
+        if let Some(order) = lease.order.as_ref().filter(|_| overdue) {
             let key = format!("expire:{label}:{}", lease.state.code());
             self.moving(Operation::Void, key, self.market.calls().expire(order)).await?;
         }

@@ -235,7 +235,13 @@ impl Scene {
         let lease = B256::from(bytes_of::<32>(lease).unwrap());
         let digest = self.market.digests().commitment(lease, root, leaf_count);
         let signature = EvmSigner::from_hex(agent_key).unwrap().sign_digest(&digest.0).unwrap();
-        let said = Commitment { root: hex_of(&root.0), leaf_count, signature: hex_of(&signature) };
+        let said = Commitment {
+            root: hex_of(&root.0),
+            leaf_count,
+            signature: hex_of(&signature),
+            digest: hex_of(&[0; 32]),
+            outputs: false,
+        };
         self.leave(label, &serde_json::to_vec(&said).unwrap());
     }
 

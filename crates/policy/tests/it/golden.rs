@@ -10,7 +10,7 @@ use domain::{
 };
 use waag_policy::placement::{RANKED_MAX, Situation, place, render};
 
-use crate::support::{MINUTE, NOW, SECOND, first, hourly, offer, only, queue, spec, usd};
+use crate::support::{MINUTE, NO_COVER, NOW, SECOND, first, hourly, offer, only, queue, spec, usd};
 
 const FIRST: PlacementId = PlacementId::from_bytes([2; 10]);
 const CHILD: PlacementId = PlacementId::from_bytes([3; 10]);
@@ -127,6 +127,7 @@ fn failover_child() -> String {
         parent: Some(FIRST),
         cause: PlacementCause::Lost(ExecutionId::from_bytes([7; 10])),
         lost: &lost,
+        covers: &NO_COVER,
         failover: true,
         stale_after: MINUTE.times(2),
         ..first(&job)

@@ -45,6 +45,7 @@ impl Agent {
             instance_key: self.instance.public().to_string(),
             sandbox: SandboxKind::Namespaces,
             introduction: None,
+            agent: None,
         }
     }
 
@@ -311,6 +312,8 @@ async fn agent_that_nobody_introduced_is_not_admitted_by_its_own_word() {
         root: root.to_owned(),
         leaf_count: 1,
         signature: format!("0x{}", "44".repeat(65)),
+        digest: format!("0x{}", "66".repeat(32)),
+        outputs: false,
     };
     let whole = commitment(&format!("0x{}", "55".repeat(32)));
     let tell = |one| agent.request(Method::POST, "commitment").json(&one);

@@ -1,11 +1,12 @@
 //! What agents sign for their providers, and how far something outside was followed.
 
-use waag_store::{ClaimRow, Store};
+use waag_store::{ClaimRow, DelegationRow, Store};
 
 use crate::rows::{admit, execution_row, fund, job_row, lease_row, usd};
 
 fn claim(leaf_count: u32, root: u8) -> ClaimRow {
-    ClaimRow { leaf_count, root: vec![root; 32], signature: vec![root; 65] }
+    let (digest, outputs) = (vec![root + 1; 32], leaf_count == 3);
+    ClaimRow { leaf_count, root: vec![root; 32], signature: vec![root; 65], digest, outputs }
 }
 
 #[tokio::test]
@@ -19,13 +20,15 @@ async fn first_delegation_and_first_root_over_so_many_leaves_stay() {
     let mut tx = store.begin().await.unwrap();
     tx.hold_for_lease(lease.hold, job.hold, lease.id, usd(1)).await.unwrap().unwrap();
     tx.lease_insert(&lease).await.unwrap();
-    assert!(tx.delegation_insert(lease.id, b"first").await.unwrap());
-    assert!(!tx.delegation_insert(lease.id, b"second").await.unwrap());
+    let by = |word: &[u8]| DelegationRow { agent: "0xaa".to_owned(), signature: word.to_vec() };
+    assert!(tx.delegation_insert(lease.id, &by(b"first")).await.unwrap());
+    assert!(!tx.delegation_insert(lease.id, &by(b"second")).await.unwrap());
     for one in [claim(1, 1), claim(3, 3), claim(2, 2), claim(3, 9)] {
         tx.claim_insert(lease.id, &one).await.unwrap();
     }
     tx.commit().await.unwrap();
-    assert_eq!(store.delegation_get(lease.id).await.unwrap().as_deref(), Some(b"first".as_slice()));
+    assert_eq!(store.delegation_get(lease.id).await.unwrap(), Some(by(b"first")));
+    assert_eq!(store.claim_list(lease.id, 2).await.unwrap(), [claim(1, 1), claim(2, 2)]);
     assert_eq!(store.claim_newest(lease.id).await.unwrap(), Some(claim(3, 3)));
     assert_eq!(store.claim_get(lease.id, 2).await.unwrap(), Some(claim(2, 2)));
     assert_eq!(store.claim_get(lease.id, 4).await.unwrap(), None);

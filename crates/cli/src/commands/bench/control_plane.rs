@@ -97,7 +97,7 @@ async fn play(engine: Engine, boot: Boot) {
     let key = InstanceKey::mint(&OsEntropy).public().to_string();
     let Some(token) = boot.token() else { return };
     let sandbox = SandboxKind::Namespaces;
-    let hello = Hello { protocol: PROTOCOL, instance_key: key, sandbox, introduction: None };
+    let hello = Hello { protocol: PROTOCOL, instance_key: key, sandbox, introduction: None, agent: None };
     while let Err(AgentRefusal::NotYet | AgentRefusal::Engine(_)) = engine.agent_hello(token, &hello).await {
         tokio::time::sleep(LOOK_EVERY).await;
     }

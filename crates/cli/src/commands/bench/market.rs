@@ -125,14 +125,16 @@ macro_rules! again {
 async fn play(engine: &Engine, boot: &Boot, folder: &Path) -> anyhow::Result<()> {
     let boot: BootDoc = serde_json::from_slice(boot.expose())?;
     std::fs::create_dir_all(folder)?;
-    let delegate = Delegate::of(&boot, folder)?.context("the provider introduces its agents")?;
+    let delegate = Delegate::of(&boot, folder, &OsEntropy)?;
     let (token, instance_key) =
         (Secret::mint(&OsEntropy), InstanceKey::mint(&OsEntropy).public().to_string());
-    let introduction = Some(delegate.introduction(&boot, &instance_key, &token)?);
-    let hello = Hello { protocol: PROTOCOL, instance_key, sandbox: SandboxKind::Namespaces, introduction };
+    let introduction = delegate.introduction(&boot, &instance_key, &token)?;
+    let sandbox = SandboxKind::Namespaces;
+    let hello = Hello { protocol: PROTOCOL, instance_key, sandbox, introduction, agent: None };
     let welcome: Welcome = again!(engine.agent_hello(token.expose(), &hello))?;
     let job = bytes_of(&welcome.job_hash).context("the job has a hash")?;
     let commitment = delegate.commit(&job, Leaf::state(0, [0; 32]))?;
+    let commitment = commitment.context("the provider introduces its agents")?;
     again!(engine.agent_commitment(token.expose(), &commitment))?;
     delegate.leave(&commitment)?;
     let finish = Finish { result: FinishResult::Completed, segments_done: 0 };

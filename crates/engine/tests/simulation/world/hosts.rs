@@ -45,6 +45,7 @@ impl World {
     }
 
     async fn took(&mut self, label: &Label, execution: ExecutionId, did: Did) -> Result<(), Violation> {
+        self.went_back().await;
         let row = self.store.execution_get(execution).await.unwrap();
         let life = row.and_then(|row| self.lives.iter().position(|life| life.job == Some(row.job)));
         match did {
@@ -80,6 +81,21 @@ impl World {
             }
         }
         Ok(())
+    }
+
+    /// Work that did not pass is not built upon, so an earlier state counts.
+    pub(super) async fn went_back(&mut self) {
+        for n in 0..self.lives.len() {
+            let Some(job) = self.lives[n].job.filter(|_| self.story.weighed && !self.lives[n].settled) else {
+                continue;
+            };
+            let Some(row) = self.store.job_get(job).await.unwrap() else { continue };
+            if row.segments_done < self.lives[n].stored {
+                self.lives[n].stored = row.segments_done;
+                self.lives[n].refuted = true;
+                self.count("job went back");
+            }
+        }
     }
 
     async fn late_call(&mut self, agent: &Agent) -> Result<(), Violation> {

@@ -13,37 +13,39 @@ use crate::common::{Party, SPAN_S, Scene, VERDICT_WINDOW_S, label, price, root};
 async fn post_settles_what_the_provider_committed_to() {
     let scene = Scene::new().await;
     let label = scene.released(1, 100).await;
-    let awaited = scene.network.post(&label, None).await.unwrap().unwrap();
+    let awaited = scene.network.post(&label).await.unwrap().unwrap();
     assert_eq!((awaited.state, awaited.held), (EscrowState::Awaited, usd(price(100))), "nothing can be done");
     scene.commit(&label).await;
     for _ in 0..2 {
-        let paid = scene.network.post(&label, None).await.unwrap().unwrap();
+        let paid = scene.network.post(&label).await.unwrap().unwrap();
         assert_eq!((paid.state, paid.paid, paid.held), (EscrowState::Paid, usd(price(100)), Usd::ZERO));
     }
 }
 
 /// The provider is silent; its agent's word is brought for it, also when nobody ended the lease.
 #[tokio::test(flavor = "multi_thread")]
-async fn post_brings_the_agents_word_for_a_silent_provider() {
+async fn the_agents_word_is_brought_for_a_silent_provider() {
     let scene = Scene::new().await;
     let released = scene.released(1, 100).await;
     let over = scene.accepted(2).await;
     let claim = scene.claim(&over).await;
-    let early = scene.network.post(&over, Some(&claim)).await.unwrap().unwrap();
+    let early = scene.network.claim(&over, &claim).await.unwrap().unwrap();
     assert_eq!(early.state, EscrowState::Open, "it runs");
     scene.pass(500);
     let claim = scene.claim(&released).await;
-    let paid = scene.network.post(&released, Some(&claim)).await.unwrap().unwrap();
+    let brought = scene.network.claim(&released, &claim).await.unwrap().unwrap();
+    assert_eq!((brought.state, brought.held), (EscrowState::Committed, usd(price(100))));
+    assert_eq!(brought.commitment, Some(claim.commitment));
+    let paid = scene.network.post(&released).await.unwrap().unwrap();
     assert_eq!((paid.state, paid.paid), (EscrowState::Paid, usd(price(100))));
-    assert_eq!(paid.commitment, Some(claim.commitment));
     scene.pass(SPAN_S - 500);
     let claim = scene.claim(&over).await;
-    let paid = scene.network.post(&over, Some(&claim)).await.unwrap().unwrap();
-    assert_eq!((paid.state, paid.paid), (EscrowState::Paid, usd(price(SPAN_S))));
+    let brought = scene.network.claim(&over, &claim).await.unwrap().unwrap();
+    assert_eq!((brought.state, brought.held), (EscrowState::Committed, usd(price(SPAN_S))));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn post_refuses_a_word_that_the_provider_did_not_delegate() {
+async fn a_word_that_the_provider_did_not_delegate_is_refused() {
     let scene = Scene::new().await;
     let label = scene.released(1, 100).await;
     let claim = scene.claim(&label).await;
@@ -53,7 +55,7 @@ async fn post_refuses_a_word_that_the_provider_did_not_delegate() {
         Claim { commitment: Commitment { leaf_count: 1, ..claim.commitment }, ..claim.clone() },
         Claim { signature: vec![1; 64], ..claim },
     ] {
-        let error = scene.network.post(&label, Some(&claim)).await.unwrap_err();
+        let error = scene.network.claim(&label, &claim).await.unwrap_err();
         assert_eq!((error.kind, error.status), (ErrorKind::Refused, RetryStatus::Permanent), "{error:?}");
     }
     assert_eq!(scene.state(&label).await, State::Ended);
@@ -61,13 +63,13 @@ async fn post_refuses_a_word_that_the_provider_did_not_delegate() {
 
 /// The engine compared the agent's word with nothing, since nothing else stood there when it looked.
 #[tokio::test(flavor = "multi_thread")]
-async fn post_settles_no_other_commitment_than_it_was_brought() {
+async fn a_word_that_is_brought_replaces_no_other() {
     let scene = Scene::new().await;
     let label = scene.released(1, 100).await;
     let claim = scene.claim(&label).await;
     let call = scene.calls().commit(&scene.order(&label).await, chain::B256::repeat_byte(6), 9);
     scene.provider.send(&call).await;
-    let shown = scene.network.post(&label, Some(&claim)).await.unwrap().unwrap();
+    let shown = scene.network.claim(&label, &claim).await.unwrap().unwrap();
     assert_eq!(shown.state, EscrowState::Committed);
     assert_ne!(shown.commitment, Some(claim.commitment));
 }
@@ -76,7 +78,7 @@ async fn post_settles_no_other_commitment_than_it_was_brought() {
 async fn gas_and_transactions_are_our_own_and_all_of_them() {
     let mut scene = Scene::new().await;
     let label = scene.committed(1, 100).await;
-    scene.network.post(&label, None).await.unwrap();
+    scene.network.post(&label).await.unwrap();
     let ours = sent_by(&scene, &scene.consumer, &label).await;
     assert_eq!(ours.len(), 3, "create, end, settle");
     for _ in 0..2 {

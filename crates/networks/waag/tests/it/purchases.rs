@@ -29,7 +29,7 @@ async fn offers_are_as_their_providers_posted_them() {
     scene.network.release(&label).await.unwrap();
     assert_eq!(stock(&scene).await, Some(UNITS - 1), "it backs a lease until that is final");
     scene.commit(&label).await;
-    market::Escrow::post(&*scene.network, &label, None).await.unwrap();
+    market::Escrow::post(&*scene.network, &label).await.unwrap();
     assert_eq!(stock(&scene).await, Some(UNITS));
 }
 

@@ -1,0 +1,96 @@
+//! How work was checked, as it is shown.
+
+use domain::Usd;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// How the work of an execution was checked.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ProofDoc {
+    /// `awaited`, `requested`, `open`, `concluded` or `unchecked`.
+    pub state: String,
+    /// `passed`, `failed`, `disputed`, `unknown` or `canary`, once concluded.
+    pub verdict: Option<String>,
+    /// Why it is not checked: `not_asked`, `no_states`, `nothing_committed`, `no_notary`, `not_drawn`, `budget_spent` or `not_opened`.
+    pub reason: Option<String>,
+    /// What the provider committed to: 32 bytes, hex with `0x`.
+    pub root: Option<String>,
+    /// Leaves below the root.
+    pub leaf_count: Option<u32>,
+    /// Segments that it covers.
+    pub segments: u32,
+    /// The segments that were drawn, counted from the first of this execution.
+    pub drawn: Vec<u32>,
+    /// Who replayed them, and what they said.
+    pub validators: Vec<DrawnDoc>,
+    /// From which segments and validators follow: 32 bytes, hex with `0x`.
+    pub seed: Option<String>,
+    /// Its name at the notary: 32 bytes, hex with `0x`.
+    pub notary_id: Option<String>,
+    /// Paid to validators.
+    #[schema(value_type = String)]
+    pub fee_usd: Usd,
+    /// Taken from the provider's stake.
+    #[schema(value_type = String)]
+    pub slashed_usd: Usd,
+    /// What of it came to the consumer, beside its money back.
+    #[schema(value_type = String)]
+    pub compensated_usd: Usd,
+    /// The chance that none of the drawn segments is wrong although half of all are; absent where nothing was drawn.
+    pub miss_probability: Option<f64>,
+}
+
+/// A drawn validator.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DrawnDoc {
+    /// Its account.
+    pub validator: String,
+    /// `same`, `differs`, `withheld` or `silent`; absent while it may still say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finding: Option<String>,
+    /// What it computed, by `evidence::result`: 32 bytes, hex with `0x`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub result: Option<String>,
+}
+
+/// Drawn validators as they are kept: one a line.
+pub fn drawn_to_text(drawn: &[DrawnDoc]) -> String {
+    let line = |one: &DrawnDoc| {
+        let or_dash = |text: &Option<String>| text.clone().unwrap_or_else(|| NOTHING.to_owned());
+        format!("{} {} {}", one.validator, or_dash(&one.finding), or_dash(&one.result))
+    };
+    drawn.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// Drawn validators from their text; a line that is none is left out.
+pub fn drawn_from_text(text: &str) -> Vec<DrawnDoc> {
+    let known = |part: &str| (part != NOTHING).then(|| part.to_owned());
+    text.lines()
+        .filter_map(|line| {
+            let mut parts = line.split(' ');
+            let (validator, finding, result) = (parts.next()?, parts.next()?, parts.next()?);
+            Some(DrawnDoc { validator: validator.to_owned(), finding: known(finding), result: known(result) })
+        })
+        .collect()
+}
+
+const NOTHING: &str = "-";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn drawn_validators_are_the_same_after_writing_and_reading() {
+        let drawn = vec![
+            DrawnDoc { validator: "0xaa".to_owned(), finding: None, result: None },
+            DrawnDoc {
+                validator: "0xbb".to_owned(),
+                finding: Some("same".to_owned()),
+                result: Some("0x01".to_owned()),
+            },
+        ];
+        assert_eq!(drawn_from_text(&drawn_to_text(&drawn)), drawn);
+        assert!(drawn_from_text("").is_empty());
+    }
+}
