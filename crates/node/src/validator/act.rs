@@ -16,14 +16,17 @@ impl Validator {
         let me = self.address();
         let calls = self.link.calls();
         match act {
-            Act::Approve { amount } => self.pay("approve", &calls.approve(amount)).await,
-            Act::Deposit { amount } => self.pay("deposit", &calls.deposit(amount)).await,
+            Act::Deposit { amount } => {
+                // Allowed first: repeated after a crash, it allows the same.
+                Ok(self.pay("approve", &self.link.approve(amount)).await?
+                    && self.pay("deposit", &calls.deposit(amount)).await?)
+            }
             Act::Stake { amount } => self.pay("stake", &calls.stake(amount)).await,
             Act::Join { units } => self.pay("join", &calls.join(units)).await,
             Act::Leave => self.pay("leave", &calls.leave()).await,
             Act::Depart => self.pay("depart", &calls.depart(me)).await,
             Act::Unbond { amount } => self.pay("unbond", &calls.unbond(amount)).await,
-            Act::Claim => self.pay("claim", &calls.claim()).await,
+            Act::Claim => self.pay("claim", &calls.claim_unbonded()).await,
             Act::Withdraw { amount } => {
                 let to = self.config.withdraw_to.unwrap_or(me);
                 self.pay("withdraw", &calls.withdraw(amount, to)).await
@@ -39,7 +42,9 @@ impl Validator {
             }
             Act::Reveal { proof, word } => {
                 self.probe.reached(points::REVEAL_BEFORE)?;
-                let done = self.pay(&format!("reveal:{proof}"), &calls.reveal_finding(proof, &word)).await?;
+                let Word { finding, result, salt } = word;
+                let call = calls.reveal_finding(proof, finding, result, salt);
+                let done = self.pay(&format!("reveal:{proof}"), &call).await?;
                 self.probe.reached(points::REVEAL_AFTER)?;
                 Ok(done)
             }
@@ -94,8 +99,7 @@ impl Validator {
         let Some(asked) = self.state.proofs.get(&proof).map(|seen| seen.asked.clone()) else {
             return Ok(false);
         };
-        let order = self.link.order(&asked).await?;
-        let Some(call) = self.link.calls().conclude(&asked, order.as_ref()) else {
+        let Some(call) = self.link.conclude(&asked).await? else {
             tracing::warn!(%proof, "its lease is not on the market, so it cannot be concluded");
             return Ok(false);
         };

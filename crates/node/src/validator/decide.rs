@@ -122,8 +122,6 @@ pub(crate) struct View {
     /// The number of the next block.
     pub(crate) block: u64,
     pub(crate) purse: Purse,
-    /// Stake on its way out, and when it is there.
-    pub(crate) unbonding: Option<(u64, Timestamp)>,
     pub(crate) seat: Seat,
     pub(crate) proofs: Vec<ProofView>,
     pub(crate) leaving: bool,
@@ -134,9 +132,6 @@ pub(crate) struct View {
 /// One thing to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Act {
-    Approve {
-        amount: u64,
-    },
     Deposit {
         amount: u64,
     },
@@ -151,6 +146,7 @@ pub(crate) enum Act {
     Unbond {
         amount: u64,
     },
+    /// Only the notary knows whether there is something, and whether its time has come.
     Claim,
     Withdraw {
         amount: u64,
@@ -187,7 +183,7 @@ pub(crate) struct Plan {
     pub(crate) acts: Vec<Act>,
     /// Micro-units of the token that are missing for the stake.
     pub(crate) missing: u64,
-    /// Leaving, and nothing is left to do.
+    /// Leaving, and nothing is left to do unless there is something to claim.
     pub(crate) left: bool,
 }
 
@@ -205,7 +201,8 @@ pub(crate) fn decide(view: &View, wish: &Wish) -> Plan {
     {
         plan.acts.push(Act::Withdraw { amount: view.purse.balance });
     }
-    plan.left = view.leaving && view.seat != Seat::Taken && view.proofs.is_empty() && plan.acts.is_empty();
+    let is_idle = plan.acts.iter().all(|act| *act == Act::Claim);
+    plan.left = view.leaving && view.seat != Seat::Taken && view.proofs.is_empty() && is_idle;
     plan
 }
 
@@ -214,16 +211,15 @@ fn for_seat(view: &View, wish: &Wish, plan: &mut Plan) {
         Seat::Taken if view.leaving => Some(Act::Leave),
         Seat::Taken => None,
         Seat::Left { free_from } => (view.block >= free_from).then_some(Act::Depart),
-        Seat::None if view.leaving => match view.unbonding {
-            Some((_, at)) => (view.now >= at).then_some(Act::Claim),
-            // A drawn proof binds some of it until it is over.
-            None if !view.proofs.is_empty() => None,
-            None if view.purse.stake > 0 => Some(Act::Unbond { amount: view.purse.stake }),
-            None => (view.purse.balance > 0).then_some(Act::Withdraw { amount: view.purse.balance }),
-        },
+        // A drawn proof binds some of it until it is over.
+        Seat::None if view.leaving && !view.proofs.is_empty() => None,
+        Seat::None if view.leaving => Some(match view.purse {
+            Purse { stake: 1.., .. } => Act::Unbond { amount: view.purse.stake },
+            Purse { balance: 1.., .. } => Act::Withdraw { amount: view.purse.balance },
+            _ => Act::Claim,
+        }),
         Seat::None => match view.purse.towards(wish.stake) {
-            Step::Approve(amount) => Some(Act::Approve { amount }),
-            Step::Deposit(amount) => Some(Act::Deposit { amount }),
+            Step::Approve(amount) | Step::Deposit(amount) => Some(Act::Deposit { amount }),
             Step::Stake(amount) => Some(Act::Stake { amount }),
             Step::There => Some(Act::Join { units: wish.units }),
             Step::Missing(amount) => {

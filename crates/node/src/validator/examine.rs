@@ -13,7 +13,7 @@ use agent::replay::{OpeningsError, ReplayError, Replayed, Replayer, Segment, Sou
 use chain::B256;
 use custody::EvmSigner;
 use domain::{Clock, Finding};
-use evidence::{Draw, Leaf, keccak, tree};
+use evidence::{Leaf, drawn_segments, keccak, tree};
 use tokio::sync::watch;
 use wire::agent::{Bundle, bytes_of, hex_of};
 use wire::openings::{OpenedLeaf, OpenedSegment, OpeningRequest, Openings, openings_statement};
@@ -167,8 +167,7 @@ impl Task {
 
     /// The drawn segments, in order.
     fn segments(&self) -> Vec<u32> {
-        let seed = keccak(&[b"SEG/1", self.seed.as_slice()]);
-        Draw::new(seed).segments(self.asked.segments, self.asked.sample)
+        drawn_segments(&self.seed.0, self.asked.segments, self.asked.sample)
     }
 
     /// The last segment of a commitment that binds outputs.

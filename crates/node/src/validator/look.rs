@@ -14,7 +14,7 @@ impl Validator {
     pub(super) async fn follow(&mut self) -> Result<bool, ValidatorError> {
         for _ in 0..PAGES_MAX {
             let page = self.follower.page(self.state.cursor.as_ref()).await?;
-            let opened = self.link.opened(&page.events).await?;
+            let opened = self.link.opened(&page);
             self.unsaved |= !opened.is_empty() || page.undo_from.is_some();
             self.state.absorb(&page, opened);
             if self.unsaved || page.cursor.number >= self.saved_block.saturating_add(BLOCKS_UNSAVED_MAX) {
@@ -45,7 +45,6 @@ impl Validator {
             now,
             block: self.link.next_block().await?,
             purse: self.link.purse(me).await?,
-            unbonding: self.link.unbonding(me).await?,
             seat: self.link.seat(me).await?,
             proofs,
             leaving: self.folder.is_leaving(),

@@ -268,7 +268,7 @@ impl Validator {
         }
         let poll = if self.replays.is_empty() { self.config.poll } else { REPLAY_POLL.min(self.config.poll) };
         let next_due = if done || !at_head { now } else { now + poll };
-        Ok(Tick { next_due, left: plan.left && at_head })
+        Ok(Tick { next_due, left: plan.left && at_head && !done })
     }
 
     fn save(&mut self) -> Result<(), ValidatorError> {

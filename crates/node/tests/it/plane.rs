@@ -18,7 +18,7 @@ use chain::B256;
 use chain::market::signer_of;
 use custody::{DataKey, OsEntropy, ServerIdentity, seal, wrap};
 use domain::ObjectId;
-use evidence::{Draw, Leaf, StateHasher, Tree, keccak, tree};
+use evidence::{Leaf, StateHasher, Tree, drawn_segments, keccak, tree};
 use wire::agent::{Bundle, SealedRef, WRAP_INFO, bytes_of, hex_of};
 use wire::openings::{OpenedLeaf, OpenedSegment, OpeningRequest, Openings};
 
@@ -219,7 +219,7 @@ impl Inner {
     fn answer(&self, request: &OpeningRequest, seed: B256, work: &Work) -> Openings {
         let manner = *self.manner.lock().unwrap();
         let to = &request.instance_key;
-        let segments = Draw::new(keccak(&[b"SEG/1", seed.as_slice()])).segments(SEGMENTS, SAMPLE);
+        let segments = drawn_segments(&seed.0, SEGMENTS, SAMPLE);
         let opened = segments.into_iter().map(|segment| {
             let place = segment as usize;
             let mut state = work.states[place].clone();

@@ -19,7 +19,6 @@ fn view() -> View {
         now: NOW,
         block: 100,
         purse: Purse { stake: 10, ..Purse::default() },
-        unbonding: None,
         seat: Seat::Taken,
         proofs: Vec::new(),
         leaving: false,
@@ -154,18 +153,13 @@ fn seat_is_taken_with_a_stake_and_given_back_when_no_draw_can_fall_on_it() {
     });
     assert!(!drawn.left && drawn.acts.is_empty(), "it may still be drawn for this one");
     assert_eq!(leaving(&|view| view.seat = Seat::None).acts, [Act::Unbond { amount: 10 }]);
-    let unbonding = |left: i64| {
-        leaving(&|view| {
-            (view.seat, view.unbonding) = (Seat::None, Some((10, Timestamp(NOW.0 + left))));
-        })
-    };
-    assert_eq!(unbonding(1).acts, []);
-    assert_eq!(unbonding(0).acts, [Act::Claim]);
     let paid_out = |balance| {
         leaving(&|view| (view.seat, view.purse) = (Seat::None, Purse { balance, ..Purse::default() }))
     };
     assert_eq!(paid_out(9).acts, [Act::Withdraw { amount: 9 }]);
-    assert!(paid_out(0).left);
+    // Perhaps there is something to claim; if not, it is over.
+    assert_eq!((paid_out(0).acts, paid_out(0).left), (vec![Act::Claim], true));
+    assert!(!paid_out(9).left);
 }
 
 #[test]
