@@ -4,6 +4,7 @@
 mod agents;
 mod audit;
 mod chain;
+mod cheat;
 mod commands;
 mod common;
 mod crash;
