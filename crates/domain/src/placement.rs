@@ -74,8 +74,6 @@ pub struct Estimate {
 pub enum Refusal {
     /// `resources.infra` or `failover.to` leaves this network out.
     Network,
-    /// A wrong result may be worth more than price and stake outweigh there.
-    ValueUncovered,
     /// Outside `regions`, or the region is unknown.
     Region,
     /// Too little is known of the provider for the job's level.
@@ -96,6 +94,8 @@ pub enum Refusal {
     Deadline,
     /// The price is zero, so unknown.
     PriceUnknown,
+    /// A wrong result may be worth more than checks, price and stake outweigh there.
+    ValueUncovered,
     /// The offer is older than may be relied on, or has expired.
     Stale,
     /// Nothing left, or it was refused a short while ago.
@@ -108,7 +108,6 @@ impl Refusal {
     /// All, in the order in which rules are tried.
     pub const ALL: [Self; 15] = [
         Self::Network,
-        Self::ValueUncovered,
         Self::Region,
         Self::Assurance,
         Self::Cpus,
@@ -119,6 +118,7 @@ impl Refusal {
         Self::Budget,
         Self::Deadline,
         Self::PriceUnknown,
+        Self::ValueUncovered,
         Self::Stale,
         Self::Stock,
         Self::ProviderLost,

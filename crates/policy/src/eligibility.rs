@@ -15,9 +15,6 @@ pub fn refusal(situation: &Situation<'_>, offer: &Offer) -> Option<Refusal> {
     {
         return Some(Refusal::Network);
     }
-    if !covers_value(situation, offer) {
-        return Some(Refusal::ValueUncovered);
-    }
     let assigned_later = offer.firmness == Firmness::Queue && offer.provider.is_none();
     if let Some(refusal) = provider_refusal(situation, offer.region.as_ref(), offer.assurance, assigned_later)
     {
@@ -45,6 +42,9 @@ pub fn refusal(situation: &Situation<'_>, offer: &Offer) -> Option<Refusal> {
     // A network that names a negative price or fee would otherwise rank first.
     if offer.price.per_hour() <= Usd::ZERO || offer.fee.is_negative() {
         return Some(Refusal::PriceUnknown);
+    }
+    if !covers_value(situation, offer) {
+        return Some(Refusal::ValueUncovered);
     }
     if situation.now.since(offer.seen_at) > situation.stale_after
         || offer.valid_until.is_some_and(|until| until < situation.now)

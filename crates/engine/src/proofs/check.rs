@@ -23,7 +23,7 @@ pub(crate) enum Check {
     /// It is under way; the settlement waits.
     Waits,
     /// It is over.
-    Over(ProofRow),
+    Over(Box<ProofRow>),
     /// There is none and will be none; the reason is kept with the settlement.
     Never(Unchecked),
     /// Nothing ran on the lease.
@@ -32,7 +32,7 @@ pub(crate) enum Check {
 
 impl Check {
     /// What the proof says that came of it, once it is over.
-    pub(crate) const fn row(&self) -> Option<&ProofRow> {
+    pub(crate) fn row(&self) -> Option<&ProofRow> {
         match self {
             Self::Over(row) => Some(row),
             Self::Waits | Self::Never(_) | Self::Idle => None,
@@ -69,7 +69,7 @@ impl Context {
             return Ok(Check::Idle);
         }
         if let Some(row) = self.store.proof_get(lease.execution).await?.filter(|row| row.lease == lease.id) {
-            return Ok(if row.state.is_final() { Check::Over(row) } else { Check::Waits });
+            return Ok(if row.state.is_final() { Check::Over(Box::new(row)) } else { Check::Waits });
         }
         let Some(execution) = self.store.execution_get(lease.execution).await? else {
             return Ok(Check::Idle);

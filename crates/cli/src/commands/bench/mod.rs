@@ -194,6 +194,27 @@ fn text(report: &Report) -> String {
             format!("control plane and its clients in one process, after {} jobs", report.memory_after_jobs);
         row("resident memory, MiB", report.memory_mib, "-", after);
     }
+    evidence(report, &mut row);
+    row(
+        "syncs/s of this disk",
+        *disk_syncs_per_s,
+        "-",
+        "4 KiB written and fdatasync, one after the other".to_owned(),
+    );
+    row("starts/s of `sh -c true`", *process_starts_per_s, "-", "one after the other".to_owned());
+    format!(
+        "{}\n{} jobs, {} runs, {} cores, load {:.1}; {}",
+        table.text(),
+        report.jobs,
+        report.runs,
+        report.cores,
+        report.load_1m,
+        report.fsync
+    )
+}
+
+/// What committing and the audit log cost.
+fn evidence(report: &Report, row: &mut impl FnMut(&str, f64, &str, String)) {
     let beside = format!("BLAKE3 of the same files alone: {:.1} GiB/s on one core", report.blake3_gib_per_s);
     row("committing, % of BLAKE3, states of 64 MiB", report.commit_vs_blake3 * 100.0, "90", beside);
     row(
@@ -215,20 +236,4 @@ fn text(report: &Report) -> String {
         "-",
         "in a log of 1,000,000 records, tiles in memory".to_owned(),
     );
-    row(
-        "syncs/s of this disk",
-        *disk_syncs_per_s,
-        "-",
-        "4 KiB written and fdatasync, one after the other".to_owned(),
-    );
-    row("starts/s of `sh -c true`", *process_starts_per_s, "-", "one after the other".to_owned());
-    format!(
-        "{}\n{} jobs, {} runs, {} cores, load {:.1}; {}",
-        table.text(),
-        report.jobs,
-        report.runs,
-        report.cores,
-        report.load_1m,
-        report.fsync
-    )
 }
