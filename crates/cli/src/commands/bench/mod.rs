@@ -203,18 +203,7 @@ fn text(report: &Report) -> String {
         "a signature each".to_owned(),
     );
     row("memory of committing, MiB", report.commit_memory_mib, "-", "to a state of 10 GiB".to_owned());
-    row(
-        "audit records/s",
-        report.audit_records_per_s,
-        "-",
-        "signed and synced in batches of 1,024".to_owned(),
-    );
-    row(
-        "proof of inclusion, us",
-        report.inclusion_proof_us,
-        "-",
-        "in a log of 1,000,000 records, tiles in memory".to_owned(),
-    );
+    audit_rows(&mut row, report);
     row(
         "syncs/s of this disk",
         *disk_syncs_per_s,
@@ -231,4 +220,19 @@ fn text(report: &Report) -> String {
         report.load_1m,
         report.fsync
     )
+}
+
+fn audit_rows(row: &mut impl FnMut(&str, f64, &str, String), report: &Report) {
+    row(
+        "audit records/s",
+        report.audit_records_per_s,
+        "-",
+        "signed and synced in batches of 1,024".to_owned(),
+    );
+    row(
+        "proof of inclusion, us",
+        report.inclusion_proof_us,
+        "-",
+        "in a log of 1,000,000 records, tiles in memory".to_owned(),
+    );
 }
