@@ -110,7 +110,23 @@ async fn a_folder_that_was_tampered_with_is_refused() {
 }
 
 #[tokio::test]
-async fn rows_that_were_changed_do_not_make_the_lost_folder_again() {
+async fn a_lost_folder_is_not_written_anew_from_other_records() {
+    let (folder, _) = grown().await;
+    std::fs::remove_dir_all(folder.path().join("audit")).unwrap();
+    let plane = Plane::open(folder.path()).await;
+    let origin = plane.engine.audit_key().unwrap().split('+').next().unwrap().to_owned();
+    let noted = plane.store.published_get(&origin).await.unwrap().unwrap();
+    // The rows are now others than those that were published.
+    let mut tx = plane.store.begin().await.unwrap();
+    assert!(tx.published_set(&store::Published { root: [1; 32], ..noted }, Some(30)).await.unwrap());
+    tx.commit().await.unwrap();
+    let refused = plane.refused().await;
+    assert!(refused.contains("the database makes other records than were published"), "{refused}");
+    assert!(!folder.path().join("audit").join(CHECKPOINT).exists(), "nothing was signed");
+}
+
+#[tokio::test]
+async fn a_lost_folder_beside_an_old_database_is_what_only_a_notary_can_tell() {
     let (folder, old) = grown().await;
     for name in ["waag.db", "waag.db-wal", "waag.db-shm"] {
         let _ = std::fs::remove_file(folder.path().join(name));

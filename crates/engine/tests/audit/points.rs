@@ -2,9 +2,9 @@
 //! each other.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
-use domain::NoProbe;
+use domain::{Interrupted, NoProbe, Probe};
 use store::AuditFiles;
 use waag_engine::{Error, POINTS};
 
@@ -70,6 +70,37 @@ async fn two_that_publish_at_once_publish_everything_once() {
         let (a, b) = tokio::join!(one.engine.audit_publish(), two.engine.audit_publish());
         assert_eq!((a.unwrap(), b.unwrap()), (round * 37, round * 37));
         assert_eq!(one.verified().size, round * 37);
+    }
+}
+
+/// Lets another publish more while one stands at a point.
+struct Overtaken(&'static str, Plane, AtomicBool);
+
+impl Probe for Overtaken {
+    fn reached(&self, point: &'static str) -> Result<(), Interrupted> {
+        if point == self.0 && !self.2.swap(true, SeqCst) {
+            let runtime = tokio::runtime::Handle::current();
+            let more = async {
+                self.1.happen(3).await;
+                assert_eq!(self.1.publish().await, 8);
+            };
+            std::thread::scope(|scope| scope.spawn(|| runtime.block_on(more)).join().unwrap());
+        }
+        Ok(())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_head_never_takes_the_place_of_a_newer_one() {
+    for point in points() {
+        let folder = tempfile::tempdir().unwrap();
+        let other = Plane::open(folder.path()).await;
+        let store = other.store.clone();
+        let overtaken = Overtaken(point, other, AtomicBool::new(false));
+        let one = Plane::on(store, folder.path(), Arc::new(overtaken), None);
+        one.happen(5).await;
+        assert_eq!(one.publish().await, 8, "{point}");
+        assert_eq!(one.verified().size, 8, "{point}");
     }
 }
 

@@ -224,6 +224,10 @@ fn evidence(report: &Report, row: &mut impl FnMut(&str, f64, &str, String)) {
         "a signature each".to_owned(),
     );
     row("memory of committing, MiB", report.commit_memory_mib, "-", "to a state of 10 GiB".to_owned());
+    audit_rows(row, report);
+}
+
+fn audit_rows(row: &mut impl FnMut(&str, f64, &str, String), report: &Report) {
     row(
         "audit records/s",
         report.audit_records_per_s,
