@@ -78,7 +78,7 @@ pub(crate) struct Work {
     states: Vec<String>,
     digests: Vec<[u8; 32]>,
     outputs: [u8; 32],
-    leaves: Vec<[u8; 32]>,
+    pub(crate) leaves: Vec<[u8; 32]>,
     pub(crate) root: B256,
 }
 
@@ -113,14 +113,10 @@ impl Work {
     }
 
     /// The same work with a digest that no state has.
-    pub(crate) fn planted(self, place: usize) -> Self {
+    pub(crate) fn planted(self, place: usize, digest: [u8; 32]) -> Self {
         let mut digests = self.digests;
-        digests[place] = [9; 32];
+        digests[place] = digest;
         Self::of(self.states, digests, self.outputs)
-    }
-
-    pub(crate) fn leaf(&self, place: usize) -> [u8; 32] {
-        self.leaves[place]
     }
 
     pub(crate) fn leaf_count(&self) -> u32 {

@@ -84,7 +84,7 @@ async fn honest_work_is_the_same_and_only_what_was_drawn_is_run() {
     let found = bench.found(task).await;
     assert_eq!(found.finding, Finding::Same);
     let expected: Vec<[u8; 32]> =
-        [1, 2, 5, 6, 7].iter().map(|place| bench.plane.work().leaf(*place)).collect();
+        [1, 2, 5, 6, 7].iter().map(|place| bench.plane.work().leaves[*place]).collect();
     assert_eq!(found.result, evidence::result(&expected), "the leaves that follow, the outputs' too");
     assert_eq!(bench.mill.ran.load(Ordering::SeqCst), 4);
 }
@@ -102,10 +102,10 @@ async fn fabricated_state_differs_from_both_sides_and_all_honest_ones_compute_th
 #[tokio::test]
 async fn planted_state_differs_and_cannot_be_gone_on_from() {
     // The fifth segment ends with it.
-    let bench = Bench::new(Work::new(&[]).planted(5)).await;
+    let bench = Bench::new(Work::new(&[]).planted(5, [9; 32])).await;
     assert_eq!(bench.found(bench.task()).await.finding, Finding::Differs);
     // Drawn is only the segment that begins with it.
-    let bench = Bench::new(Work::new(&[]).planted(4)).await;
+    let bench = Bench::new(Work::new(&[]).planted(4, [9; 32])).await;
     let found = bench.found(bench.task()).await;
     assert_eq!((found.finding, bench.mill.ran.load(Ordering::SeqCst)), (Finding::Withheld, 3));
 }
