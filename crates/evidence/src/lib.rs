@@ -7,7 +7,7 @@ mod tree;
 mod typed;
 mod verdict;
 
-pub use draw::{Draw, draw_seed};
+pub use draw::{Draw, draw_seed, drawn_segments, drawn_validators, replayed};
 pub use leaf::{Leaf, StateHasher, job_hash};
 pub use tree::Tree;
 pub use typed::commitment_digest;
