@@ -2,15 +2,14 @@
 //! transaction has a key of its own in the deployer's journal.
 
 use alloy::primitives::{Address, TxKind, U256, hex};
-use alloy::sol_types::{SolCall, SolConstructor};
+use alloy::sol_types::SolConstructor;
 
-use super::bindings::{Config, Market, Notary, NotaryConfig, TestDollar};
+use super::bindings::{Config, Market, TestDollar};
 use super::call::{TokenCalls, give_gas};
 use crate::sender::{Call, IntentKey, SendError, Sender};
 
 const TOKEN_CODE: &str = include_str!("code/TestDollar.hex");
 const MARKET_CODE: &str = include_str!("code/Market.hex");
-const NOTARY_CODE: &str = include_str!("code/Notary.hex");
 
 /// What a market is deployed with. None of it changes later, save the verifier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,29 +30,6 @@ pub struct MarketTerms {
     pub verdict_window: u32,
     /// Seconds for the verdict after a dispute.
     pub dispute_window: u32,
-}
-
-/// What a notary is deployed with. None of it changes later.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NotaryTerms {
-    /// Receives what silent and careless validators lose.
-    pub insurance: Address,
-    /// Stake that each unit of a validator needs, in micro-units.
-    pub stake_per_unit: u64,
-    /// Stake reserved of each drawn validator, in micro-units; at most that of a unit.
-    pub stake_per_proof: u64,
-    /// The least fee for one validator and one segment, in micro-units.
-    pub min_fee: u64,
-    /// Seconds between the request for stake and its release.
-    pub unbonding_period: u32,
-    /// Blocks between the opening of a proof and the one whose hash draws; at least 1.
-    pub draw_delay: u32,
-    /// Seconds in which the draw must be made, and again for validators to replay and commit.
-    pub finding_window: u32,
-    /// Seconds to reveal, and again to close.
-    pub reveal_window: u32,
-    /// Seconds to show receipts.
-    pub excuse_window: u32,
 }
 
 /// Where the contracts are.
@@ -92,9 +68,21 @@ pub enum DeployError {
 /// # Errors
 /// When a transaction is not done.
 pub async fn deploy(sender: &Sender, terms: &MarketTerms) -> Result<Deployed, DeployError> {
-    let owner = sender.address();
-    let arguments = TestDollar::constructorCall { owner }.abi_encode();
+    let token = deploy_token(sender).await?;
+    deploy_market(sender, token, terms).await
+}
+
+pub(crate) async fn deploy_token(sender: &Sender) -> Result<Address, DeployError> {
+    let arguments = TestDollar::constructorCall { owner: sender.address() }.abi_encode();
     let (token, _) = create(sender, "TestDollar", TOKEN_CODE, &arguments).await?;
+    Ok(token)
+}
+
+pub(crate) async fn deploy_market(
+    sender: &Sender,
+    token: Address,
+    terms: &MarketTerms,
+) -> Result<Deployed, DeployError> {
     let config = Config {
         token,
         verifier: terms.verifier,
@@ -106,7 +94,7 @@ pub async fn deploy(sender: &Sender, terms: &MarketTerms) -> Result<Deployed, De
         verdictWindow: terms.verdict_window,
         disputeWindow: terms.dispute_window,
     };
-    let arguments = Market::constructorCall { owner, config }.abi_encode();
+    let arguments = Market::constructorCall { owner: sender.address(), config }.abi_encode();
     let (market, block) = create(sender, "Market", MARKET_CODE, &arguments).await?;
     Ok(Deployed { token, market, block })
 }
@@ -128,41 +116,7 @@ pub async fn hand_out(
     sender.send(&IntentKey(format!("mint:{key}")), &mint).await.map(|_| ())
 }
 
-/// Deploys test dollar, notary, and a market whose verdicts the notary gives, or finds where they are. The verifier of `terms` is
-/// not used.
-///
-/// # Errors
-/// When a transaction is not done.
-pub async fn deploy_judged(
-    sender: &Sender,
-    terms: &MarketTerms,
-    notary: &NotaryTerms,
-) -> Result<(Deployed, Address), DeployError> {
-    let arguments = TestDollar::constructorCall { owner: sender.address() }.abi_encode();
-    let (token, _) = create(sender, "TestDollar", TOKEN_CODE, &arguments).await?;
-    let config = NotaryConfig {
-        token,
-        insurance: notary.insurance,
-        stakePerUnit: notary.stake_per_unit,
-        stakePerProof: notary.stake_per_proof,
-        minFee: notary.min_fee,
-        unbondingPeriod: notary.unbonding_period,
-        drawDelay: notary.draw_delay,
-        findingWindow: notary.finding_window,
-        revealWindow: notary.reveal_window,
-        excuseWindow: notary.excuse_window,
-    };
-    let arguments = Notary::constructorCall { config }.abi_encode();
-    let (notary, _) = create(sender, "Notary", NOTARY_CODE, &arguments).await?;
-    let deployed = deploy(sender, &MarketTerms { verifier: notary, ..*terms }).await?;
-    let call = Notary::bindCall { served: deployed.market };
-    let bind = Call::contract(notary, call.abi_encode());
-    let key = IntentKey("deploy:bind".to_owned());
-    sender.send(&key, &bind).await.map_err(|source| DeployError::Send { what: "Notary", source })?;
-    Ok((deployed, notary))
-}
-
-async fn create(
+pub(crate) async fn create(
     sender: &Sender,
     what: &'static str,
     code: &str,

@@ -3,7 +3,7 @@
 //! - `bindings`: the contracts' calls, events and errors, generated from their artifacts;
 //! - `order`, `contact`, `spec`: what is signed, where an agent reports to, what hardware an offer is for;
 //! - `nouns`: accounts, offers and leases as the chain keeps them;
-//! - `events`, `read`: what happened, and what is;
+//! - `events`, `read`, `reader`: what happened, and what is;
 //! - `call`, `refusal`: what a transaction asks for, and why the contract said no;
 //! - `deploy`: the contracts on a fresh chain, and money for those who begin.
 //!
@@ -13,24 +13,25 @@
 pub(crate) mod bindings;
 mod call;
 mod contact;
-mod deploy;
+pub(crate) mod deploy;
 mod events;
-mod nouns;
-mod order;
+pub(crate) mod nouns;
+pub(crate) mod order;
 mod read;
-pub(crate) mod refusal;
+pub(crate) mod reader;
+mod refusal;
 mod spec;
 
 use domain::{Timestamp, Usd};
 
 pub use self::call::{Calls, TokenCalls, give_gas};
 pub use self::contact::{CONTACT_BYTES_MAX, Contact, ContactError};
-pub use self::deploy::{DeployError, Deployed, MarketTerms, NotaryTerms, deploy, deploy_judged, hand_out};
+pub use self::deploy::{DeployError, Deployed, MarketTerms, deploy, hand_out};
 pub use self::events::{Happened, MarketEvent};
 pub use self::nouns::{Account, Cause, Lease, Offer, OfferTerms, State, Unbonding};
 pub use self::order::{Digests, OfferId, Order, SIGNATURE_BYTES, charge, signer_of};
-pub use self::read::{Head, Market, ReadError, Settings, Spent};
-pub(crate) use self::read::{head, next_time, unreachable};
+pub use self::read::{Market, Settings};
+pub use self::reader::{Head, ReadError, Spent};
 pub use self::refusal::Refusal;
 pub use self::spec::{SPEC_BYTES_MAX, Spec, SpecError};
 

@@ -1,12 +1,12 @@
-//! Proofs, drawn validators and seats as the chain keeps them.
+//! Proofs, seats and anchors as the chain keeps them.
 
 use alloy::primitives::{Address, B256};
 use domain::{Finding, Timestamp, Verdict};
 
 use crate::market::{bindings, moment};
 
-/// How far a proof has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How far a proof has come. The last two are final.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Phase {
     /// Paid; the block of the draw is fixed.
     Opened,
@@ -14,9 +14,9 @@ pub enum Phase {
     Committing,
     /// They say what they committed to.
     Revealing,
-    /// All is said. The consumer may show a canary or conclude; then anybody concludes.
+    /// All is said. The consumer may show a canary or conclude; after the deadline anybody concludes.
     Closing,
-    /// All who spoke found the states kept back; whoever has receipts shows them.
+    /// All who spoke found the states kept back; whoever has receipts for them shows them.
     Excusing,
     /// The verdict stands.
     Concluded,
@@ -24,20 +24,12 @@ pub enum Phase {
     Abandoned,
 }
 
-/// A proof as it stands now.
+/// A proof as it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Proof {
-    /// How far it has come.
+    /// How far it has come, by now.
     pub phase: Phase,
-    /// Once concluded.
-    pub verdict: Option<Verdict>,
-    /// How many validators have committed.
-    pub committed: u8,
-    /// The consumer has shown a canary among what was checked.
-    pub canary: bool,
-    /// Somebody has shown the consumer's receipts for what was kept back.
-    pub excused: bool,
-    /// The last moment of the phase.
+    /// The last moment of the phase; of no meaning once it is final.
     pub deadline: Timestamp,
     /// The block whose hash draws.
     pub draw_block: u64,
@@ -45,8 +37,14 @@ pub struct Proof {
     pub seed: Option<B256>,
     /// In the order drawn.
     pub drawn: Vec<Drawn>,
-    /// What the verdict moved.
-    pub outcome: Outcome,
+    /// Whether the consumer has shown that it planted a state among those checked.
+    pub canary: bool,
+    /// Whether somebody has shown the consumer's receipts for the states that were kept back.
+    pub excused: bool,
+    /// Once concluded.
+    pub verdict: Option<Verdict>,
+    /// What moved, once concluded.
+    pub outcome: Option<Outcome>,
 }
 
 /// A drawn validator.
@@ -54,12 +52,14 @@ pub struct Proof {
 pub struct Drawn {
     /// Who.
     pub validator: Address,
-    /// What it said, once it did.
-    pub finding: Option<Finding>,
-    /// What it computed, once it said so.
-    pub result: Option<B256>,
-    /// Whether it has committed.
+    /// Its stake behind the proof, in micro-units.
+    pub reserved: u64,
+    /// Whether it has committed to something.
     pub committed: bool,
+    /// What it said; `None` while it may still say it.
+    pub finding: Option<Finding>,
+    /// What it computed, by `evidence::result`, once it said so.
+    pub result: Option<B256>,
 }
 
 /// What a verdict moved, in micro-units.
@@ -71,62 +71,34 @@ pub struct Outcome {
     pub fee_back: u64,
     /// From the provider's stake.
     pub slashed: u64,
-    /// Of that, to the consumer.
+    /// Of that, to the consumer; beside the escrow, which it has back.
     pub to_consumer: u64,
 }
 
-/// A validator's place in draws.
+/// A validator's place in the draw.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Seat {
-    /// Who sits there.
+    /// Who.
     pub validator: Address,
-    /// Its weight, each backed by stake.
+    /// Its weight, in units of stake.
     pub units: u32,
     /// The block in which it joined.
-    pub from: u64,
+    pub from: u32,
     /// The block in which it left; `None` while it is there.
-    pub until: Option<u64>,
+    pub until: Option<u32>,
 }
 
-/// A state that a consumer planted, and the way from its leaf to the root.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Planted {
-    /// From which the state's digest follows.
-    pub salt: B256,
-    /// The number of the state in its job.
-    pub index: u64,
-    /// The place of its leaf in the tree.
-    pub position: u32,
-    /// From the leaf upwards.
-    pub siblings: Vec<B256>,
+/// How far a log had come when it was written down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Anchored {
+    /// Its size.
+    pub size: u64,
+    /// The root of its tree at this size.
+    pub root: B256,
 }
 
-pub(super) fn phase_of(number: u8) -> Option<Phase> {
-    Some(match number {
-        1 => Phase::Opened,
-        2 => Phase::Committing,
-        3 => Phase::Revealing,
-        4 => Phase::Closing,
-        5 => Phase::Excusing,
-        6 => Phase::Concluded,
-        7 => Phase::Abandoned,
-        _ => return None,
-    })
-}
-
-pub(super) fn verdict_of(number: u8) -> Option<Verdict> {
-    Some(match number {
-        1 => Verdict::Passed,
-        2 => Verdict::Failed,
-        3 => Verdict::Disputed,
-        4 => Verdict::Unknown,
-        5 => Verdict::Canary,
-        _ => return None,
-    })
-}
-
-/// Silence has no number of its own: it is what is there while nothing is said.
-pub(super) const fn finding_number(finding: Finding) -> u8 {
+/// The contract's number for what a validator says; `Silent` is never said.
+pub(super) const fn number_of(finding: Finding) -> u8 {
     match finding {
         Finding::Silent => 0,
         Finding::Same => 1,
@@ -135,49 +107,102 @@ pub(super) const fn finding_number(finding: Finding) -> u8 {
     }
 }
 
-pub(super) fn finding_of(number: u8) -> Option<Finding> {
-    Finding::ALL.into_iter().find(|finding| *finding != Finding::Silent && finding_number(*finding) == number)
+/// `None` for what was not said, and for what no contract of ours says.
+pub(super) const fn finding_from(number: u8) -> Option<Finding> {
+    match number {
+        1 => Some(Finding::Same),
+        2 => Some(Finding::Differs),
+        3 => Some(Finding::Withheld),
+        _ => None,
+    }
+}
+
+pub(super) const fn verdict_from(number: u8) -> Option<Verdict> {
+    match number {
+        1 => Some(Verdict::Passed),
+        2 => Some(Verdict::Failed),
+        3 => Some(Verdict::Disputed),
+        4 => Some(Verdict::Unknown),
+        5 => Some(Verdict::Canary),
+        _ => None,
+    }
+}
+
+impl Phase {
+    /// Whether nothing moves any more.
+    pub const fn is_final(self) -> bool {
+        matches!(self, Self::Concluded | Self::Abandoned)
+    }
+
+    /// The stable code.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Opened => "opened",
+            Self::Committing => "committing",
+            Self::Revealing => "revealing",
+            Self::Closing => "closing",
+            Self::Excusing => "excusing",
+            Self::Concluded => "concluded",
+            Self::Abandoned => "abandoned",
+        }
+    }
+
+    /// By its number in the contract; `None` for `None` and for what no contract of ours says.
+    pub(super) const fn from_number(number: u8) -> Option<Self> {
+        Some(match number {
+            1 => Self::Opened,
+            2 => Self::Committing,
+            3 => Self::Revealing,
+            4 => Self::Closing,
+            5 => Self::Excusing,
+            6 => Self::Concluded,
+            7 => Self::Abandoned,
+            _ => return None,
+        })
+    }
 }
 
 impl Proof {
-    /// `None` where nothing was ever opened under this name.
-    pub(super) fn from_chain(
-        found: &bindings::Proof,
-        seed: B256,
-        outcome: &bindings::Outcome,
-        drawn: &[bindings::Drawn],
-    ) -> Option<Self> {
-        let phase = phase_of(found.phase)?;
-        let over = matches!(phase, Phase::Closing | Phase::Excusing | Phase::Concluded);
+    /// The drawn validator with this address.
+    pub fn drawn_as(&self, validator: Address) -> Option<&Drawn> {
+        self.drawn.iter().find(|drawn| drawn.validator == validator)
+    }
+
+    /// `None` when it was never opened.
+    pub(super) fn from_chain(said: bindings::Notary::proofReturn) -> Option<Self> {
+        let (found, said_outcome) = (said.found, said.outcome);
+        let phase = Phase::from_number(found.phase)?;
+        let is_over = phase >= Phase::Closing;
+        let drawn = said.drawn.into_iter().map(|drawn| Drawn::from_chain(&drawn, is_over)).collect();
+        let outcome = Outcome {
+            fee_paid: said_outcome.feePaid,
+            fee_back: said_outcome.feeBack,
+            slashed: said_outcome.slashed,
+            to_consumer: said_outcome.toConsumer,
+        };
         Some(Self {
             phase,
-            verdict: verdict_of(found.verdict),
-            committed: found.committed,
-            canary: found.canary,
-            excused: found.excused,
             deadline: moment(found.deadline.to()),
             draw_block: found.drawBlock.to(),
-            seed: (!seed.is_zero()).then_some(seed),
-            drawn: drawn.iter().map(|one| Drawn::from_chain(one, over)).collect(),
-            outcome: Outcome {
-                fee_paid: outcome.feePaid,
-                fee_back: outcome.feeBack,
-                slashed: outcome.slashed,
-                to_consumer: outcome.toConsumer,
-            },
+            seed: (said.seed != B256::ZERO).then_some(said.seed),
+            drawn,
+            canary: found.canary,
+            excused: found.excused,
+            verdict: verdict_from(found.verdict),
+            outcome: (phase == Phase::Concluded).then_some(outcome),
         })
     }
 }
 
 impl Drawn {
-    /// `over`: whoever has not spoken will not.
-    fn from_chain(drawn: &bindings::Drawn, over: bool) -> Self {
-        let finding = finding_of(drawn.finding);
+    fn from_chain(drawn: &bindings::Drawn, is_over: bool) -> Self {
+        let said = finding_from(drawn.finding);
         Self {
             validator: drawn.validator,
-            finding: finding.or(over.then_some(Finding::Silent)),
-            result: finding.map(|_| drawn.word),
-            committed: !drawn.word.is_zero(),
+            reserved: drawn.reserved,
+            committed: said.is_some() || drawn.word != B256::ZERO,
+            finding: said.or_else(|| is_over.then_some(Finding::Silent)),
+            result: said.is_some().then_some(drawn.word),
         }
     }
 }
@@ -185,23 +210,41 @@ impl Drawn {
 impl Seat {
     /// `None` where nobody sits.
     pub(super) fn from_chain(seat: &bindings::Seat) -> Option<Self> {
-        (!seat.validator.is_zero()).then(|| Self {
-            validator: seat.validator,
-            units: seat.units,
-            from: u64::from(seat.from),
-            until: (seat.until != 0).then(|| u64::from(seat.until)),
-        })
+        let until = (seat.until != 0).then_some(seat.until);
+        let here = Self { validator: seat.validator, units: seat.units, from: seat.from, until };
+        (seat.validator != Address::ZERO).then_some(here)
     }
 }
 
-impl From<&Planted> for bindings::Planted {
-    fn from(planted: &Planted) -> Self {
-        Self {
-            salt: planted.salt,
-            index: planted.index,
-            position: planted.position,
-            out: B256::ZERO,
-            siblings: planted.siblings.clone(),
+impl Anchored {
+    /// `None` when the log was never written down.
+    pub(super) fn from_chain(anchor: &bindings::Anchor) -> Option<Self> {
+        (anchor.root != B256::ZERO).then_some(Self { size: anchor.size, root: anchor.root })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn findings_keep_their_numbers() {
+        for finding in Finding::ALL {
+            let back = finding_from(number_of(finding));
+            assert_eq!(back, (finding != Finding::Silent).then_some(finding));
         }
+        assert_eq!((finding_from(4), verdict_from(0), verdict_from(6)), (None, None, None));
+        let verdicts: Vec<Verdict> = (1..=5).filter_map(verdict_from).collect();
+        assert_eq!(verdicts, Verdict::ALL);
+    }
+
+    #[test]
+    fn phases_keep_their_numbers_and_order() {
+        let phases: Vec<Phase> = (0..=9).filter_map(Phase::from_number).collect();
+        assert_eq!(phases.len(), 7);
+        assert!(phases.is_sorted());
+        let last: Vec<&str> =
+            phases.iter().filter(|phase| phase.is_final()).map(|phase| phase.code()).collect();
+        assert_eq!(last, ["concluded", "abandoned"]);
     }
 }

@@ -10,10 +10,8 @@ use std::sync::Arc;
 use anyhow::Context;
 use chain::embedded::{CHAIN_ID, EmbeddedChain, Genesis};
 use chain::journal::FileJournal;
-use chain::market::{
-    Calls, Deployed, Market, MarketTerms, NotaryTerms, TokenCalls, deploy_judged, hand_out, micros,
-};
-use chain::notary::Notary;
+use chain::market::{Calls, Deployed, Market, MarketTerms, TokenCalls, hand_out, micros};
+use chain::notary::{self, Notary, NotaryTerms};
 use chain::sender::{IntentKey, Sender, SenderSettings};
 use chain::{Address, U256};
 use custody::{EvmSigner, OsEntropy};
@@ -96,8 +94,8 @@ impl EmbeddedMarket {
             verdict_window: WINDOW_SECONDS,
             dispute_window: WINDOW_SECONDS,
         };
-        let (deployed, notary) =
-            deploy_judged(&deployer, &terms, &notary_terms(insurance)).await.context("deploy the market")?;
+        let notary::Deployed { notary, market: deployed, .. } =
+            notary::deploy(&deployer, &notary_terms(insurance), &terms).await.context("deploy the market")?;
         let market = Market::open(chain.provider(), deployed.market).await.context("open the market")?;
         let notary = Notary::open(chain.provider(), notary).await.context("open the notary")?;
         let this = Self { chain, deployed, market, notary, consumer, deployer };

@@ -8,7 +8,7 @@ use chain::market::{Contact, Order, micros, signer_of, usd};
 use chain::notary::{self, Phase, Request, subject_elsewhere};
 use chain::sender::Call;
 use chain::{Address, B256, keccak256};
-use domain::{Label, NetworkName, RetryStatus, Usd, Verdict};
+use domain::{Finding, Label, NetworkName, RetryStatus, Verdict};
 use market::{
     Anchor, Caller, Committed, Drawn, Error, ErrorKind, Notary, Operation, Proof, ProofPhase, ProofRequest,
     Subject,
@@ -117,7 +117,7 @@ impl Notary for WaagNetwork {
     async fn anchored(&self, log: &[u8; 32]) -> Result<Option<Anchor>, Error> {
         let read = self.notary()?.anchored(self.sender.address(), B256::from(*log)).await;
         let found = read.map_err(|error| of_read(error).in_call(&self.name, Operation::Anchor))?;
-        Ok(found.map(|(size, root)| Anchor { log: *log, size, root: root.0 }))
+        Ok(found.map(|found| Anchor { log: *log, size: found.size, root: found.root.0 }))
     }
 }
 
@@ -232,22 +232,19 @@ impl WaagNetwork {
         }
         let drawn = found.drawn.iter().map(|drawn| Drawn {
             validator: drawn.validator.to_string(),
-            finding: drawn.finding,
+            finding: drawn.finding.or((phase == ProofPhase::Concluded).then_some(Finding::Silent)),
             result: drawn.result.map(|result| result.0),
         });
+        let outcome = found.outcome.unwrap_or_default();
         Ok(Some(Proof {
             id: asked.id.0,
             phase,
             seed: found.seed.map(|seed| seed.0),
             drawn: drawn.collect(),
             verdict: found.verdict.or((found.phase == Phase::Abandoned).then_some(Verdict::Unknown)),
-            fee_paid: usd(found.outcome.fee_paid),
-            slashed: usd(found.outcome.slashed),
-            compensated: if found.outcome.to_consumer == 0 {
-                Usd::ZERO
-            } else {
-                usd(found.outcome.to_consumer)
-            },
+            fee_paid: usd(outcome.fee_paid),
+            slashed: usd(outcome.slashed),
+            compensated: usd(outcome.to_consumer),
             deadline: (phase != ProofPhase::Concluded).then_some(found.deadline),
             gas,
             txs,

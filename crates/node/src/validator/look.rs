@@ -14,7 +14,7 @@ impl Validator {
     pub(super) async fn follow(&mut self) -> Result<bool, ValidatorError> {
         for _ in 0..PAGES_MAX {
             let page = self.follower.page(self.state.cursor.as_ref()).await?;
-            let opened = self.link.opened(&page);
+            let opened = self.link.opened(&page).await?;
             self.unsaved |= !opened.is_empty() || page.undo_from.is_some();
             self.state.absorb(&page, opened);
             if self.unsaved || page.cursor.number >= self.saved_block.saturating_add(BLOCKS_UNSAVED_MAX) {

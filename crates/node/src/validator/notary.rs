@@ -125,12 +125,12 @@ impl Link {
 
     /// A follower of the proofs that are opened; how each of them goes on is asked of the chain.
     pub(crate) fn follower(&self, from_block: u64, confirmations: u64) -> Follower {
-        self.notary.follower(from_block, confirmations, &NotaryEvent::CALLING[..1])
+        self.notary.follower(from_block, confirmations, &NotaryEvent::CALLING)
     }
 
     /// The proofs opened on a page of the follower.
-    pub(crate) fn opened(&self, page: &chain::follow::Page) -> Vec<Opened> {
-        let opened = |happened: chain::notary::Happened| {
+    pub(crate) async fn opened(&self, page: &chain::follow::Page) -> Result<Vec<Opened>, ReadError> {
+        let opened = |happened: chain::notary::NotaryHappened| {
             let NotaryEvent::ProofOpened { proof, request, contact, .. } = happened.event else {
                 return None;
             };
@@ -139,7 +139,7 @@ impl Link {
                 contact.map(|contact| Whereabouts { url: contact.url, pin: B256::from(contact.pin) });
             Some(Opened { id: proof, block: happened.block, asked: Asked::of(&request), contact })
         };
-        self.notary.events(&page.events).into_iter().filter_map(opened).collect()
+        Ok(self.notary.events(&page.events).await?.into_iter().filter_map(opened).collect())
     }
 
     pub(crate) async fn next_time(&self) -> Result<Timestamp, ReadError> {
@@ -181,12 +181,12 @@ impl Link {
     }
 
     pub(crate) async fn seat(&self, me: Address) -> Result<Seat, ReadError> {
-        let seat = self.notary.seats().await?.into_iter().find(|seat| seat.validator == me);
+        let seat = self.notary.members().await?.into_iter().find(|seat| seat.validator == me);
         let delay = u64::from(self.notary.settings().draw_delay);
         Ok(match seat.map(|seat| seat.until) {
             None => Seat::None,
             Some(None) => Seat::Taken,
-            Some(Some(until)) => Seat::Left { free_from: until + delay + HASHES_KEPT + 1 },
+            Some(Some(until)) => Seat::Left { free_from: u64::from(until) + delay + HASHES_KEPT + 1 },
         })
     }
 

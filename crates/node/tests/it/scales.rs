@@ -6,8 +6,8 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use chain::embedded::{CHAIN_ID, EmbeddedChain, Genesis};
-use chain::market::{Contact, Market, MarketTerms, NotaryTerms, Order, deploy_judged, hand_out};
-use chain::notary::{Drawn, Notary, Phase, Proof, Request};
+use chain::market::{Contact, Market, MarketTerms, Order, hand_out};
+use chain::notary::{self, Drawn, Notary, NotaryTerms, Phase, Proof, Request};
 use chain::sender::{Call, IntentKey, Sender};
 use chain::{Address, B256, U256};
 use custody::{EvmSigner, OsEntropy};
@@ -62,10 +62,9 @@ impl Scales {
         tokio::spawn(async move { axum::serve(listener, router).await });
         let owner = sender(&chain, &owner, &dir.path().join("owner.redb"));
         let insurance = Address::repeat_byte(0x11);
-        let (deployed, notary) =
-            deploy_judged(&owner, &terms(insurance), &notary_terms(insurance)).await.unwrap();
-        let market = Market::open(chain.provider(), deployed.market).await.unwrap();
-        let notary = Notary::open(chain.provider(), notary).await.unwrap();
+        let deployed = notary::deploy(&owner, &notary_terms(insurance), &terms(insurance)).await.unwrap();
+        let market = Market::open(chain.provider(), deployed.market.market).await.unwrap();
+        let notary = Notary::open(chain.provider(), deployed.notary).await.unwrap();
         let consumer = EvmSigner::mint(&OsEntropy).unwrap();
         let consumer = sender(&chain, &consumer, &dir.path().join("consumer.redb"));
         let (plane, mill) = (Plane::new(work).await, Arc::default());
@@ -195,7 +194,8 @@ impl Scales {
         let signature = EvmSigner::mint(&OsEntropy).unwrap().sign_digest(&digest.0).unwrap();
         let open = self.notary.calls().open_signed(&request, signature.to_vec(), self.contact());
         self.by_consumer("open", &open).await;
-        (request, self.drawn(&request).await)
+        let id = self.drawn(&request).await;
+        (request, id)
     }
 
     /// The same for a lease of the market.
@@ -204,7 +204,8 @@ impl Scales {
         let request = self.request(subject, order.offer.provider(), validators);
         let open = self.notary.calls().open(&request, order, self.contact());
         self.by_consumer("open", &open).await;
-        (request, self.drawn(&request).await)
+        let id = self.drawn(&request).await;
+        (request, id)
     }
 
     async fn drawn(&self, request: &Request) -> B256 {
@@ -253,6 +254,10 @@ impl Scales {
     pub(crate) async fn money(&self, of: Address) -> (u64, u64) {
         let account = self.notary.account(of).await.unwrap();
         (account.balance, account.stake)
+    }
+
+    pub(crate) async fn committed(&self, id: B256) -> usize {
+        self.proof(id).await.drawn.iter().filter(|drawn| drawn.committed).count()
     }
 
     pub(crate) fn ran(&self) -> usize {

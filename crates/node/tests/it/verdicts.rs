@@ -24,7 +24,7 @@ async fn honest_work_passes_and_all_who_checked_it_are_paid() {
     assert_eq!(scales.ran(), 3 * (SAMPLE as usize + 2));
     assert_eq!(scales.plane.askers().len(), 3);
     let proof = scales.concluded(&request, id).await;
-    assert_eq!((proof.verdict, proof.outcome.fee_paid), (Some(Verdict::Passed), 3 * SHARE));
+    assert_eq!((proof.verdict, proof.outcome.unwrap().fee_paid), (Some(Verdict::Passed), 3 * SHARE));
     for validator in &mut seated {
         assert_eq!(scales.money(validator.address()).await, (SHARE, STAKE));
         scales.rest(validator).await;
@@ -65,7 +65,7 @@ async fn states_that_are_kept_back_are_said_to_be_when_the_time_is_nearly_over()
         }
         scales.clock.advance(WINDOW_S / 2);
         seated[0].tick(scales.now()).await.unwrap();
-        assert_eq!(scales.proof(id).await.committed, 0, "{manner:?}: they may still come");
+        assert_eq!(scales.committed(id).await, 0, "{manner:?}: they may still come");
         scales.clock.advance(WINDOW_S / 2 - 50);
         let proof = scales.until(&mut seated, id, Phase::Excusing).await;
         assert_eq!(proof.drawn[0].finding, Some(Finding::Withheld), "{manner:?}");
@@ -110,6 +110,7 @@ async fn rubber_stamp_loses_stake_by_a_canary_and_honest_ones_are_paid() {
     assert_eq!(scales.plane.askers().len(), 1, "a rubber-stamper does not even ask");
     let siblings = evidence::tree::proof(&scales.plane.work().leaves, SEGMENTS as usize);
     let planted = Planted {
+        out: B256::ZERO,
         salt: B256::from(canary.salt),
         index: canary.index,
         position: canary.position,
@@ -126,7 +127,7 @@ async fn contrary_one_brings_a_dispute_and_silent_one_loses_stake() {
     let scales = Scales::new(Work::new(&[])).await;
     let mut seated = scales.seated(&[Some(Fault::Contrary), Some(Fault::Silent), None]).await;
     let (request, id) = scales.opened(3).await;
-    while scales.proof(id).await.committed < 2 {
+    while scales.committed(id).await < 2 {
         for validator in &mut seated {
             validator.tick(scales.now()).await.unwrap();
         }
