@@ -225,7 +225,7 @@ abstract contract NotaryTest is MarketTest {
         return DrawLib.segments(seedOf(id), SEGMENTS, SAMPLE);
     }
 
-    function at(address who) internal view returns (Account memory) {
+    function ownedBy(address who) internal view returns (Account memory) {
         return notary.account(who);
     }
 
