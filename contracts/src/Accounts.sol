@@ -2,12 +2,11 @@
 pragma solidity 0.8.37;
 
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
-import {IERC20Permit} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Permit.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 
-import {Account, Config, Unbonding} from "./Types.sol";
+import {Account, Unbonding} from "./Types.sol";
 import {IAccounts} from "./interfaces/IAccounts.sol";
 import {ErrorsLib} from "./libraries/ErrorsLib.sol";
 import {EventsLib} from "./libraries/EventsLib.sol";
@@ -38,26 +37,19 @@ abstract contract Accounts is ReentrancyGuardTransient, IAccounts {
 
     /* CONSTRUCTOR */
 
-    constructor(Config memory config) {
-        if (config.token == address(0) || config.insurance == address(0)) revert ErrorsLib.ZeroValue();
-        if (config.unbondingPeriod == 0) revert ErrorsLib.ZeroValue();
-        _token = IERC20(config.token);
-        insurance = config.insurance;
-        stakePerUnit = config.stakePerUnit;
-        unbondingPeriod = config.unbondingPeriod;
+    constructor(address token_, address insurance_, uint64 stakePerUnit_, uint32 unbondingPeriod_) {
+        if (token_ == address(0) || insurance_ == address(0)) revert ErrorsLib.ZeroValue();
+        if (unbondingPeriod_ == 0) revert ErrorsLib.ZeroValue();
+        _token = IERC20(token_);
+        insurance = insurance_;
+        stakePerUnit = stakePerUnit_;
+        unbondingPeriod = unbondingPeriod_;
     }
 
     /* MONEY */
 
     /// @inheritdoc IAccounts
     function deposit(uint64 amount) external {
-        _deposit(amount);
-    }
-
-    /// @inheritdoc IAccounts
-    function depositWithPermit(uint64 amount, uint256 deadline, uint8 v, bytes32 r, bytes32 s) external {
-        // Whoever sees the signature may submit it first; then the allowance is there, which is all that matters.
-        try IERC20Permit(address(_token)).permit(msg.sender, address(this), amount, deadline, v, r, s) {} catch {}
         _deposit(amount);
     }
 
@@ -124,8 +116,17 @@ abstract contract Accounts is ReentrancyGuardTransient, IAccounts {
     }
 
     /// @inheritdoc IAccounts
-    function token() external view returns (address) {
+    function token() public view returns (address) {
         return address(_token);
+    }
+
+    /* FOR ALL */
+
+    /// @dev Pulls `amount` of the caller's tokens into its balance.
+    function _deposit(uint64 amount) internal {
+        if (amount == 0) revert ErrorsLib.ZeroValue();
+        _pull(msg.sender, amount);
+        _credit(msg.sender, amount);
     }
 
     /* FOR OFFERS */
@@ -145,10 +146,10 @@ abstract contract Accounts is ReentrancyGuardTransient, IAccounts {
         _accounts[provider] = owned.pack();
     }
 
-    /* FOR LEASES */
+    /* FOR LEASES AND PROOFS */
 
     /// @dev Takes `amount` from the balance of `owner`, and what is missing there from its allowance.
-    function _draw(address owner, uint64 amount) internal {
+    function _collect(address owner, uint64 amount) internal {
         Account memory owned = _accounts[owner].toAccount();
         uint64 own = owned.balance < amount ? owned.balance : amount;
         owned.balance -= own;
@@ -172,6 +173,21 @@ abstract contract Accounts is ReentrancyGuardTransient, IAccounts {
         _accounts[provider] = owned.pack();
     }
 
+    /// @dev Puts up to `amount` of the stake of `provider` that backs nothing else yet behind a proof. How much there was.
+    function _reserveUpTo(address provider, uint64 amount) internal returns (uint64 reserved) {
+        Account memory owned = _accounts[provider].toAccount();
+        uint64 free = owned.stake - owned.reserved;
+        reserved = free < amount ? free : amount;
+        owned.reserved += reserved;
+        _accounts[provider] = owned.pack();
+    }
+
+    /// @dev Whether the stake of `provider` suffices for the units that it offers.
+    function _coversUnits(address provider) internal view returns (bool) {
+        Account memory owned = _accounts[provider].toAccount();
+        return owned.stake >= uint256(owned.offered) * stakePerUnit;
+    }
+
     /// @dev Frees `reserved` of the stake of `provider`, cuts `slashed` from it, and credits `paid`.
     function _release(address provider, uint64 reserved, uint64 slashed, uint64 paid) internal {
         Account memory owned = _accounts[provider].toAccount();
@@ -182,12 +198,6 @@ abstract contract Accounts is ReentrancyGuardTransient, IAccounts {
     }
 
     /* INTERNAL */
-
-    function _deposit(uint64 amount) private {
-        if (amount == 0) revert ErrorsLib.ZeroValue();
-        _pull(msg.sender, amount);
-        _credit(msg.sender, amount);
-    }
 
     /// @dev The last effect of its callers. Guarded together with `withdraw`, so that nothing else moves the market's tokens
     /// between the two looks.

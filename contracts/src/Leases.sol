@@ -137,7 +137,7 @@ abstract contract Leases is Offers, EIP712, Pausable, ILeases {
         reserved = _backing(found) - reserved;
         _reserve(order.offer.provider(), reserved);
         emit EventsLib.LeaseExtended(id, found.span, paid, reserved);
-        _draw(order.consumer, paid);
+        _collect(order.consumer, paid);
     }
 
     /// @inheritdoc ILeases
@@ -313,7 +313,7 @@ abstract contract Leases is Offers, EIP712, Pausable, ILeases {
             leafCount: 0
         }).pack();
         emit EventsLib.LeaseCreated(id, order.consumer, order.offer, escrow, order, contact);
-        _draw(order.consumer, escrow);
+        _collect(order.consumer, escrow);
     }
 
     function _cancel(bytes32 id, Order calldata order, Lease memory found, Cause cause) private {

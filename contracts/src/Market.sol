@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 import {Ownable} from "@openzeppelin/contracts/access/Ownable.sol";
 import {Ownable2Step} from "@openzeppelin/contracts/access/Ownable2Step.sol";
+import {IERC20Permit} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Permit.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 
 import {Accounts} from "./Accounts.sol";
@@ -32,12 +33,21 @@ contract Market is Leases, Ownable2Step, IMarket {
     constructor(address owner, Config memory config)
         Ownable(owner)
         EIP712("Waag", "1")
-        Accounts(config)
+        Accounts(config.token, config.insurance, config.stakePerUnit, config.unbondingPeriod)
         Leases(config)
     {
         verifierDelay = uint40(config.commitWindow) + config.verdictWindow + config.disputeWindow
-            + config.unbondingPeriod;
+        + config.unbondingPeriod;
         _setVerifier(config.verifier);
+    }
+
+    /* MONEY */
+
+    /// @inheritdoc IMarket
+    function depositWithPermit(uint64 amount, uint256 deadline, uint8 v, bytes32 r, bytes32 s) external {
+        // Whoever sees the signature may submit it first; then the allowance is there, which is all that matters.
+        try IERC20Permit(token()).permit(msg.sender, address(this), amount, deadline, v, r, s) {} catch {}
+        _deposit(amount);
     }
 
     /* ADMINISTRATION */

@@ -10,7 +10,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
-const CONTRACTS: &[&str] = &["Market", "TestDollar"];
+const CONTRACTS: &[&str] = &["Market", "Notary", "TestDollar"];
 const ARTIFACTS: &str = "contracts/artifacts";
 const BINDINGS: &str = "crates/chain/src/market/bindings.rs";
 const CODE: &str = "crates/chain/src/market/code";
@@ -131,7 +131,7 @@ fn add_struct(param: &Param, structs: &mut BTreeMap<String, String>) -> Result<(
     if !param.kind.starts_with("tuple") {
         return Ok(());
     }
-    let name = type_of(param)?;
+    let name = struct_of(param)?;
     let mut text = format!("    #[derive(Debug, PartialEq, Eq)]\n    struct {name} {{\n");
     for member in &param.components {
         add_struct(member, structs)?;
@@ -155,15 +155,19 @@ fn params(params: &[Param]) -> Result<String> {
     Ok(shown.collect::<Result<Vec<_>>>()?.join(", "))
 }
 
-fn type_of(param: &Param) -> Result<&str> {
-    match param.kind.as_str() {
-        "tuple" => {
-            let name = param.internal.strip_prefix("struct ").context("a tuple without a struct's name")?;
-            Ok(name.rsplit('.').next().unwrap_or(name))
-        }
-        kind if kind.starts_with("tuple") => bail!("arrays of structs are not supported: {kind}"),
-        kind => Ok(kind),
-    }
+/// The type as it is declared: for a struct or an array of structs, by the struct's name.
+fn type_of(param: &Param) -> Result<String> {
+    Ok(match param.kind.strip_prefix("tuple") {
+        Some(dimensions) => format!("{}{dimensions}", struct_of(param)?),
+        None => param.kind.clone(),
+    })
+}
+
+/// The name of the struct in a parameter's type, without what it is nested in.
+fn struct_of(param: &Param) -> Result<&str> {
+    let name = param.internal.strip_prefix("struct ").context("a tuple without a struct's name")?;
+    let name = name.split_once('[').map_or(name, |(name, _)| name);
+    Ok(name.rsplit('.').next().unwrap_or(name))
 }
 
 #[cfg(test)]
@@ -185,6 +189,9 @@ mod tests {
                  "inputs": [{"name": "order", "type": "tuple", "internalType": "struct Lib.Order", "components": [
                     {"name": "rate", "type": "uint64"}, {"name": "state", "type": "uint8", "internalType": "enum State"}]}],
                  "outputs": [{"name": "", "type": "bytes32"}]},
+                {"type": "function", "name": "payAll", "stateMutability": "nonpayable",
+                 "inputs": [{"name": "orders", "type": "tuple[]", "internalType": "struct Lib.Order[]", "components": [
+                    {"name": "rate", "type": "uint64"}, {"name": "state", "type": "uint8", "internalType": "enum State"}]}]},
                 {"type": "event", "name": "Paid", "inputs": [
                     {"name": "id", "type": "bytes32", "indexed": true}, {"name": "sum", "type": "uint64", "indexed": false}]},
                 {"type": "error", "name": "Late", "inputs": []}
@@ -194,7 +201,7 @@ mod tests {
         assert_eq!(
             text,
             "    contract C {\n        constructor(address owner);\n        function pay(Order order) external view \
-             returns (bytes32);\n        event Paid(bytes32 indexed id, uint64 sum);\n        error Late();\n    }\n"
+             returns (bytes32);\n        function payAll(Order[] orders) external;\n        event Paid(bytes32 indexed id, uint64 sum);\n        error Late();\n    }\n"
         );
         assert_eq!(
             structs,
@@ -209,7 +216,6 @@ mod tests {
         for abi in [
             r#"[{"type": "fallback"}]"#,
             r#"[{"type": "error", "name": "E", "inputs": [{"name": "a", "type": "tuple"}]}]"#,
-            r#"[{"type": "error", "name": "E", "inputs": [{"name": "a", "type": "tuple[]", "internalType": "struct A[]"}]}]"#,
         ] {
             assert!(declared(abi).is_err(), "{abi}");
         }

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// The contracts that are deployed; each is `contracts/src/<name>.sol`.
-const CONTRACTS: &[&str] = &["Market", "TestDollar"];
+const CONTRACTS: &[&str] = &["Market", "Notary", "TestDollar"];
 const ARTIFACTS: &str = "contracts/artifacts";
 const TOOLS: &str = "target/tools/contracts";
 const LIBRARY: &str = "contracts/lib/openzeppelin-contracts/contracts";

@@ -11,10 +11,6 @@ interface IAccounts {
     /// @dev Refuses tokens that deliver less than they were asked for.
     function deposit(uint64 amount) external;
 
-    /// @notice `deposit` with an EIP-2612 signature in place of an earlier approval.
-    /// @dev A permit that somebody else has already submitted does no harm.
-    function depositWithPermit(uint64 amount, uint256 deadline, uint8 v, bytes32 r, bytes32 s) external;
-
     /// @notice Sends `amount` of the caller's balance to `to`. Works while the market is paused.
     function withdraw(uint64 amount, address to) external;
 

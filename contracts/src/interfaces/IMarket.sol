@@ -8,6 +8,10 @@ import {IOffers} from "./IOffers.sol";
 /// @title IMarket
 /// @notice Offers of compute, leases with escrow, and the stake behind them.
 interface IMarket is IAccounts, IOffers, ILeases {
+    /// @notice `deposit` with an EIP-2612 signature in place of an earlier approval.
+    /// @dev A permit that somebody else has already submitted does no harm.
+    function depositWithPermit(uint64 amount, uint256 deadline, uint8 v, bytes32 r, bytes32 s) external;
+
     /// @notice The owner stops new leases: creation and acceptance. Everything else goes on.
     function pause() external;
 

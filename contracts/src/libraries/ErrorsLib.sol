@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {Phase} from "../NotaryTypes.sol";
 import {OfferId, State} from "../Types.sol";
 
 /// @title ErrorsLib
@@ -78,4 +79,65 @@ library ErrorsLib {
 
     /// @notice The verifier may be changed from `from` on; 0 if none is announced.
     error VerifierNotDue(uint40 from);
+
+    /* VALIDATORS */
+
+    /// @notice `validator` has a seat: one that left is free once no draw can fall on it any more.
+    error AlreadySeated(address validator);
+
+    /// @notice `validator` has no seat, or has left it before.
+    error NotSeated(address validator);
+
+    /// @notice All seats are taken.
+    error NoSeatFree();
+
+    /// @notice Not before block `from`.
+    error BlockNotReached(uint256 from);
+
+    /// @notice `eligible` validators are there, and `wanted` are asked for.
+    error NotEnoughValidators(uint256 eligible, uint256 wanted);
+
+    /* PROOFS */
+
+    /// @notice A value that a notary cannot be deployed with, or a market that it cannot serve.
+    error WrongConfig();
+
+    /// @notice The notary serves a market already, or none yet.
+    error WrongMarket(address market);
+
+    /// @notice The proof is in a phase from which this does not lead anywhere.
+    error WrongPhase(bytes32 id, Phase phase);
+
+    /// @notice The consumer has asked for a proof of this subject before.
+    error ProofExists(bytes32 id);
+
+    /// @notice The request is not about this order, or not what was committed to for it.
+    error WrongSubject(bytes32 subject);
+
+    /// @notice So many leaves do not cover the segments.
+    error WrongLeafCount(uint32 leafCount, uint32 segments);
+
+    /// @notice `value` is more than `max`.
+    error TooMany(uint256 value, uint256 max);
+
+    /// @notice The fee is less than the least.
+    error FeeTooLow(uint64 fee, uint64 min);
+
+    /// @notice `caller` was not drawn, or has said it before.
+    error NothingToSay(address caller);
+
+    /// @notice This is not what was committed to.
+    error WrongReveal();
+
+    /// @notice The segment was not drawn.
+    error NotDrawn(uint256 segment);
+
+    /// @notice The root does not have this leaf at this position.
+    error WrongLeaf(uint256 position);
+
+    /// @notice `given` receipts, and not one for each of the `needed` leaves.
+    error WrongReceipts(uint256 given, uint256 needed);
+
+    /// @notice The log was longer, or had another root at this size.
+    error LogRewritten(bytes32 log, uint64 size);
 }

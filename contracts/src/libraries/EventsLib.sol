@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {Finding, Request, Verdict} from "../NotaryTypes.sol";
 import {Cause, OfferId, OfferTerms, Order, Penalty} from "../Types.sol";
 
 /// @title EventsLib
@@ -75,4 +76,68 @@ library EventsLib {
 
     /// @notice `next` gives the verdicts from now on.
     event VerifierChanged(address indexed previous, address indexed next);
+
+    /* VALIDATORS */
+
+    /// @notice `validator` may be drawn for proofs opened from this block on.
+    event ValidatorJoined(address indexed validator, uint256 seat, uint32 units);
+
+    /// @notice `validator` is drawn for no proof opened after this block: it asked for that, or its stake fell below its
+    /// units.
+    event ValidatorLeft(address indexed validator, uint256 seat);
+
+    /// @notice The seat is free, and the units bind no stake any more.
+    event ValidatorDeparted(address indexed validator, uint256 seat);
+
+    /// @notice `validator` lost `amount` of its stake to the insurance account.
+    event ValidatorSlashed(bytes32 indexed id, address indexed validator, uint64 amount);
+
+    /* PROOFS */
+
+    /// @notice `market` is the one that this notary judges for.
+    event Bound(address indexed market);
+
+    /// @notice The fee is paid, and the hash of `drawBlock` draws. `agent` signed the root, zero where the lease's provider
+    /// committed to it in the market; `contact` says where the states are.
+    event ProofOpened(
+        bytes32 indexed id,
+        address indexed consumer,
+        bytes32 indexed subject,
+        Request request,
+        uint40 drawBlock,
+        address agent,
+        bytes contact
+    );
+
+    /// @notice The hash of the block was gone; that of `drawBlock` draws.
+    event ProofDelayed(bytes32 indexed id, uint40 drawBlock);
+
+    /// @notice `validators` commit to what they found by `deadline`.
+    event ProofDrawn(bytes32 indexed id, bytes32 seed, address[] validators, uint40 deadline);
+
+    /// @notice `validator` has found something.
+    event FindingCommitted(bytes32 indexed id, address indexed validator);
+
+    /// @notice What `validator` had found.
+    event FindingRevealed(bytes32 indexed id, address indexed validator, Finding finding, bytes32 result);
+
+    /// @notice The leaf at `position` was planted, and was among those that were checked.
+    event CanaryOpened(bytes32 indexed id, uint32 position);
+
+    /// @notice The consumer has signed for all states that it then did not open.
+    event ProofExcused(bytes32 indexed id);
+
+    /// @notice The verdict, what of the fee went to validators and what back to the consumer, what the provider lost and
+    /// what of that the consumer got.
+    event ProofConcluded(
+        bytes32 indexed id, Verdict verdict, uint64 feePaid, uint64 feeBack, uint64 slashed, uint64 toConsumer
+    );
+
+    /// @notice Nobody drew in time, and the consumer has its fee back.
+    event ProofAbandoned(bytes32 indexed id, uint64 feeBack);
+
+    /* LOGS */
+
+    /// @notice The log of `sender` with this name has come this far.
+    event Anchored(address indexed sender, bytes32 indexed log, uint64 size, bytes32 root);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {Drawn, Finding, Outcome, Phase, Proof, Seat, Verdict} from "../NotaryTypes.sol";
 import {Account, Lease, Offer, State} from "../Types.sol";
 
 /// @title PackLib
@@ -61,5 +62,62 @@ library PackLib {
         value.availableFrom = uint40(word >> 128);
         value.availableUntil = uint40(word >> 168);
         value.withdrawn = (word >> 208) & 1 != 0;
+    }
+
+    function pack(Proof memory value) internal pure returns (uint256) {
+        return uint256(value.phase) | (uint256(value.verdict) << 8) | (uint256(value.validators) << 16)
+            | (uint256(value.committed) << 24) | (uint256(value.same) << 32) | (uint256(value.differs) << 40)
+            | (uint256(value.withheld) << 48) | (value.split ? 1 << 56 : 0) | (value.canary ? 1 << 57 : 0)
+            | (value.excused ? 1 << 58 : 0) | (uint256(value.deadline) << 64) | (uint256(value.drawBlock) << 104);
+    }
+
+    function toProof(uint256 word) internal pure returns (Proof memory value) {
+        value.phase = Phase(uint8(word));
+        value.verdict = Verdict(uint8(word >> 8));
+        value.validators = uint8(word >> 16);
+        value.committed = uint8(word >> 24);
+        value.same = uint8(word >> 32);
+        value.differs = uint8(word >> 40);
+        value.withheld = uint8(word >> 48);
+        value.split = (word >> 56) & 1 != 0;
+        value.canary = (word >> 57) & 1 != 0;
+        value.excused = (word >> 58) & 1 != 0;
+        value.deadline = uint40(word >> 64);
+        value.drawBlock = uint40(word >> 104);
+    }
+
+    /// @dev Without its word, which has a slot of its own.
+    function pack(Drawn memory value) internal pure returns (uint256) {
+        return uint256(uint160(value.validator)) | (uint256(value.reserved) << 160) | (uint256(value.finding) << 224);
+    }
+
+    function toDrawn(uint256 word) internal pure returns (Drawn memory value) {
+        value.validator = address(uint160(word));
+        value.reserved = uint64(word >> 160);
+        value.finding = Finding(uint8(word >> 224));
+    }
+
+    function pack(Outcome memory value) internal pure returns (uint256) {
+        return uint256(value.feePaid) | (uint256(value.feeBack) << 64) | (uint256(value.slashed) << 128)
+            | (uint256(value.toConsumer) << 192);
+    }
+
+    function toOutcome(uint256 word) internal pure returns (Outcome memory value) {
+        value.feePaid = uint64(word);
+        value.feeBack = uint64(word >> 64);
+        value.slashed = uint64(word >> 128);
+        value.toConsumer = uint64(word >> 192);
+    }
+
+    function pack(Seat memory value) internal pure returns (uint256) {
+        return uint256(uint160(value.validator)) | (uint256(value.units) << 160) | (uint256(value.from) << 192)
+            | (uint256(value.until) << 224);
+    }
+
+    function toSeat(uint256 word) internal pure returns (Seat memory value) {
+        value.validator = address(uint160(word));
+        value.units = uint32(word >> 160);
+        value.from = uint32(word >> 192);
+        value.until = uint32(word >> 224);
     }
 }

@@ -2,6 +2,8 @@
 pragma solidity 0.8.37;
 
 import {Market} from "../../src/Market.sol";
+import {Notary} from "../../src/Notary.sol";
+import {NotaryConfig} from "../../src/NotaryTypes.sol";
 import {TestDollar} from "../../src/TestDollar.sol";
 import {Config} from "../../src/Types.sol";
 import {Vm} from "./Vm.sol";
@@ -17,6 +19,11 @@ abstract contract Test {
     function deployMarket(address owner, Config memory config) internal returns (Market) {
         if (fromSource()) return new Market(owner, config);
         return Market(deploy("artifacts/Market.json", abi.encode(owner, config)));
+    }
+
+    function deployNotary(NotaryConfig memory config) internal returns (Notary) {
+        if (fromSource()) return new Notary(config);
+        return Notary(deploy("artifacts/Notary.json", abi.encode(config)));
     }
 
     function deployTestDollar(address owner) internal returns (TestDollar) {

@@ -98,7 +98,7 @@ pub(crate) async fn packed(source: PathBuf, name: String, seal_dir: &Path) -> Re
 pub fn digest_of(file: &mut File) -> std::io::Result<[u8; 32]> {
     let mut hasher = StateHasher::default();
     file.seek(SeekFrom::Start(0))?;
-    std::io::copy(file, &mut hasher)?;
+    hasher.take(&*file)?;
     file.seek(SeekFrom::Start(0))?;
     Ok(hasher.finish())
 }

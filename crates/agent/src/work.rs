@@ -154,6 +154,8 @@ pub(crate) fn pack(source: &Path, name: &str, seal_dir: &Path) -> io::Result<Fil
     let mut builder = tar::Builder::new(tempfile::tempfile_in(seal_dir)?);
     builder.follow_symlinks(false);
     builder.mode(tar::HeaderMode::Deterministic);
+    // Where a file has holes is the machine's affair and not part of the state.
+    builder.sparse(false);
     append(&mut builder, source, Path::new(name))?;
     builder.into_inner()
 }

@@ -4,6 +4,7 @@ pub mod embedded;
 pub mod follow;
 pub mod journal;
 pub mod market;
+pub mod notary;
 pub mod remote;
 pub mod sender;
 

@@ -94,6 +94,8 @@ pub enum Refusal {
     Deadline,
     /// The price is zero, so unknown.
     PriceUnknown,
+    /// A wrong result may be worth more than checks, price and stake outweigh there.
+    ValueUncovered,
     /// The offer is older than may be relied on, or has expired.
     Stale,
     /// Nothing left, or it was refused a short while ago.
@@ -104,7 +106,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// All, in the order in which rules are tried.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Network,
         Self::Region,
         Self::Assurance,
@@ -116,6 +118,7 @@ impl Refusal {
         Self::Budget,
         Self::Deadline,
         Self::PriceUnknown,
+        Self::ValueUncovered,
         Self::Stale,
         Self::Stock,
         Self::ProviderLost,
@@ -125,6 +128,7 @@ impl Refusal {
     pub const fn code(self) -> &'static str {
         match self {
             Self::Network => "network",
+            Self::ValueUncovered => "value_uncovered",
             Self::Region => "region",
             Self::Assurance => "assurance",
             Self::Cpus => "cpus",

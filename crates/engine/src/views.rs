@@ -188,7 +188,8 @@ impl Engine {
         let now = self.context.now();
         let catalogue = self.context.catalogue();
         let offers = catalogue.all();
-        let situation = self.situation_of_new(JobId::from_bytes([0; 10]), spec, now);
+        let covers = self.context.covers(spec);
+        let situation = self.situation_of_new(JobId::from_bytes([0; 10]), spec, &covers, now);
         let (plan, refused) =
             place(PlacementId::from_bytes([0; 10]), &situation, &offers, catalogue.version());
         let mut docs: Vec<OfferDoc> = plan

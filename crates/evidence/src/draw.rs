@@ -17,12 +17,12 @@ pub fn draw_seed(randomness: &[u8; 32], job: &[u8; 32], root: &[u8; 32]) -> [u8;
     keccak(&[SEED_TAG, randomness, job, root])
 }
 
-/// Segments to replay by a draw's seed: see [`Draw::segments`].
+/// The segments to replay, by the seed of a draw; see [`Draw::segments`]. They and the validators come from numbers of their own.
 pub fn drawn_segments(seed: &[u8; 32], segments: u32, sample: u32) -> Vec<u32> {
     Draw::new(keccak(&[SEGMENTS_TAG, seed])).segments(segments, sample)
 }
 
-/// Validators by a draw's seed: see [`Draw::validators`]. They follow from other numbers than the segments do.
+/// The validators that replay them, by the seed of a draw; see [`Draw::validators`].
 pub fn drawn_validators(seed: &[u8; 32], stakes: &[u64], wanted: usize) -> Vec<usize> {
     Draw::new(keccak(&[VALIDATORS_TAG, seed])).validators(stakes, wanted)
 }
@@ -114,6 +114,7 @@ mod tests {
         fn first_and_last_segment_and_a_sample_are_drawn(segments in 0u32..300, sample in 0u32..40, n: u64) {
             let drawn = Draw::new(seed(n)).segments(segments, sample);
             prop_assert_eq!(drawn.len() as u32, segments.min(sample.min(segments.saturating_sub(2)) + 2));
+            prop_assert_eq!(drawn.len() as u32, segments.min(sample.min(segments.saturating_sub(2)) + 2));
             prop_assert!(drawn.windows(2).all(|pair| pair[0] < pair[1]));
             prop_assert!(segments == 0 || (drawn[0] == 0 && drawn[drawn.len() - 1] == segments - 1));
         }
@@ -179,6 +180,19 @@ mod tests {
         }
         // The last segment, 11, is beyond the ten between.
         fair(&counts, &[0.1; 10], 27.88);
+    }
+
+    #[test]
+    fn segments_and_validators_follow_from_numbers_of_their_own() {
+        let seed = seed(3);
+        assert_ne!(drawn_segments(&seed, 1_000, 8), Draw::new(seed).segments(1_000, 8));
+        // Ten equal stakes, and as many segments between: equal numbers would draw equal positions.
+        let validators = drawn_validators(&seed, &[1; 10], 1);
+        let segments = drawn_segments(&seed, 12, 1);
+        let between = keccak(&[TAG, &keccak(&[SEGMENTS_TAG, &seed]), &0u64.to_be_bytes()]);
+        let among = keccak(&[TAG, &keccak(&[VALIDATORS_TAG, &seed]), &0u64.to_be_bytes()]);
+        let tenth = |word: [u8; 32]| word[..16].iter().fold(0, |n, byte| (n * 256 + usize::from(*byte)) % 10);
+        assert_eq!((validators, segments[1] as usize), (vec![tenth(among)], tenth(between) + 1));
     }
 
     #[test]

@@ -423,3 +423,28 @@ fn tags_keep_leaves_nodes_and_roots_apart() {
     let forged = Leaf { index: 0, state: left, out: right }.hash(&JOB);
     assert_ne!(forged, node);
 }
+
+#[test]
+fn attacks_in_the_docs_are_tests() {
+    let sources = [
+        include_str!("attacks.rs"),
+        include_str!("economics/consumers.rs"),
+        include_str!("economics/grid.rs"),
+        include_str!("economics/grinding.rs"),
+        include_str!("economics/providers.rs"),
+        include_str!("economics/validators.rs"),
+    ]
+    .concat();
+    let rows = include_str!("../../../docs/attacks.md").lines().filter(|line| line.starts_with("| "));
+    let mut named = 0;
+    for row in rows {
+        // The attack, what stops it, tests here, tests of the contracts.
+        let tests = row.split('|').nth(3).unwrap().split('`').skip(1).step_by(2);
+        for test in tests {
+            let name = test.rsplit("::").next().unwrap();
+            assert!(sources.contains(&format!("fn {name}(")), "no test is called {name}");
+            named += 1;
+        }
+    }
+    assert!(named > 30, "{named}");
+}

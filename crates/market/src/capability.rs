@@ -30,6 +30,8 @@ pub struct Capability {
     pub introduces: bool,
     /// Can be refused payment after the fact. A cloud cannot, and reports say so.
     pub withholds_payment: bool,
+    /// Stake of the provider that stands behind a lease and that a failed verdict takes, in ten-thousandths of its price.
+    pub reserve_bps: u32,
     /// How late a purchase may show up in `observe` and `list_ours`.
     pub visibility: Millis,
     /// How long bids for a request may come in.

@@ -1,7 +1,7 @@
 //! Who keeps what was promised and what was judged, where both sides can read it.
 
 use async_trait::async_trait;
-use domain::{Finding, Label, NetworkName, Timestamp, Usd, Verdict};
+use domain::{ExecutionId, Finding, Label, NetworkName, Timestamp, Usd, Verdict};
 
 use crate::{Commitment, Error};
 
@@ -63,6 +63,8 @@ pub struct ProofRequest {
     pub network: NetworkName,
     /// The lease.
     pub label: Label,
+    /// What was done there.
+    pub execution: ExecutionId,
     /// The job as its leaves name it.
     pub job_hash: [u8; 32],
     /// What was committed to.

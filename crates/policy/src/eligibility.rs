@@ -43,6 +43,9 @@ pub fn refusal(situation: &Situation<'_>, offer: &Offer) -> Option<Refusal> {
     if offer.price.per_hour() <= Usd::ZERO || offer.fee.is_negative() {
         return Some(Refusal::PriceUnknown);
     }
+    if !covers_value(situation, offer) {
+        return Some(Refusal::ValueUncovered);
+    }
     if situation.now.since(offer.seen_at) > situation.stale_after
         || offer.valid_until.is_some_and(|until| until < situation.now)
     {
@@ -54,6 +57,13 @@ pub fn refusal(situation: &Situation<'_>, offer: &Offer) -> Option<Refusal> {
     }
     let provider = offer.provider.as_ref()?;
     was_lost(situation, &offer.id.network, provider).then_some(Refusal::ProviderLost)
+}
+
+/// Whether a wrong result is worth no more than what a provider would lose by it.
+fn covers_value(situation: &Situation<'_>, offer: &Offer) -> bool {
+    let at_risk = situation.spec.value_at_risk;
+    let cover = situation.covers.get(&offer.id.network).copied().unwrap_or_default();
+    at_risk <= Usd::ZERO || at_risk <= estimate(situation, offer).total.basis_points(cover)
 }
 
 /// The rules about a provider, for one that the network assigned after the purchase; keys and inputs wait for `None`.

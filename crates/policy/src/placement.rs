@@ -1,5 +1,6 @@
 //! Which offers, in which order, and why: an immutable plan.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use domain::{
@@ -39,6 +40,9 @@ pub struct Situation<'a> {
     pub lost: &'a [(NetworkName, ProviderName)],
     /// Offers that could not be had, each until when it is remembered.
     pub refused_recently: &'a [(OfferRef, Timestamp)],
+    /// What a wrong result may be worth on a network, in ten-thousandths of the price, so that checks and stake still outweigh it;
+    /// nothing on those that are not named.
+    pub covers: &'a BTreeMap<NetworkName, u32>,
     /// Whether an execution was lost, so that `failover.to` applies.
     pub failover: bool,
     /// Older offers are not relied on.

@@ -14,7 +14,8 @@ pub struct AuditFiles(Place);
 
 #[derive(Clone)]
 enum Place {
-    Folder(Arc<Path>),
+    /// With a lock, since whoever writes a file uses the same other name for it.
+    Folder(Arc<Path>, Arc<Mutex<()>>),
     Memory(Arc<Mutex<BTreeMap<String, Vec<u8>>>>),
 }
 
@@ -28,7 +29,7 @@ impl Default for AuditFiles {
 impl AuditFiles {
     /// Files in `folder`, which is made with the first.
     pub fn in_folder(folder: &Path) -> Self {
-        Self(Place::Folder(folder.into()))
+        Self(Place::Folder(folder.into(), Arc::default()))
     }
 
     /// The bytes at a path; `None` where there are none.
@@ -38,7 +39,7 @@ impl AuditFiles {
     pub fn read(&self, path: &str) -> Result<Option<Vec<u8>>, Error> {
         match &self.0 {
             Place::Memory(files) => Ok(locked(files).get(path).cloned()),
-            Place::Folder(folder) => match fs::read(folder.join(path)) {
+            Place::Folder(folder, _) => match fs::read(folder.join(path)) {
                 Ok(bytes) => Ok(Some(bytes)),
                 Err(error) if missing(&error) => Ok(None),
                 Err(source) => Err(Error::Folder { folder: folder.join(path), source }),
@@ -56,8 +57,11 @@ impl AuditFiles {
                 locked(place).extend(files.into_iter().map(|(path, bytes)| (path, bytes.to_vec())));
                 Ok(())
             }
-            Place::Folder(folder) => write_all(folder, files)
-                .map_err(|source| Error::Folder { folder: folder.to_path_buf(), source }),
+            Place::Folder(folder, writing) => {
+                let _one_at_a_time = locked(writing);
+                write_all(folder, files)
+                    .map_err(|source| Error::Folder { folder: folder.to_path_buf(), source })
+            }
         }
     }
 
@@ -66,7 +70,7 @@ impl AuditFiles {
         match &self.0 {
             Place::Memory(files) => locked(files).retain(|name, _| !Path::new(name).starts_with(path)),
             // What is not there needs no removing, and nothing depends on what stays.
-            Place::Folder(folder) => drop(fs::remove_dir_all(folder.join(path))),
+            Place::Folder(folder, _) => drop(fs::remove_dir_all(folder.join(path))),
         }
     }
 }

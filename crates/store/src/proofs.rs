@@ -1,6 +1,8 @@
 //! Proofs: how the work of each execution is checked.
 
-use domain::{ExecutionId, JobId, LeaseId, ProofState, Timestamp, Unchecked, Usd, Verdict};
+use domain::{
+    ExecutionId, JobId, LeaseId, NetworkName, ProofState, ProviderName, Timestamp, Unchecked, Usd, Verdict,
+};
 use sqlx::sqlite::SqliteRow;
 
 use crate::error::Doing;
@@ -200,6 +202,33 @@ impl Store {
             .await
             .doing("list proofs")?;
         rows.iter().map(proof_of).collect()
+    }
+
+    /// The verdicts on a provider's work, newest first, at most `limit`.
+    ///
+    /// # Errors
+    /// The database could not be read.
+    pub async fn proof_list_verdicts(
+        &self,
+        network: &NetworkName,
+        provider: &ProviderName,
+        limit: u32,
+    ) -> Result<Vec<Verdict>, Error> {
+        let rows = sqlx::query(
+            "SELECT p.detail AS verdict FROM proof p JOIN lease l ON l.id = p.lease \
+             WHERE l.network = $1 AND l.provider = $2 AND p.state = 'concluded' \
+             ORDER BY p.ended_at DESC, p.execution LIMIT $3",
+        )
+        .bind(network.to_string())
+        .bind(provider.to_string())
+        .bind(i64::from(limit))
+        .fetch_all(&self.read)
+        .await
+        .doing("list the verdicts on a provider")?;
+        let verdict = |text: String| {
+            Verdict::from_code(&text).ok_or(Error::Unreadable { what: "verdict", value: text })
+        };
+        rows.iter().map(|row| Columns(row).text("verdict").and_then(verdict)).collect()
     }
 
     /// Proofs that are not final and due, at most `limit`, longest due first.

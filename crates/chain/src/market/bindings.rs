@@ -9,6 +9,11 @@ alloy::sol! {
         uint64 offered;
     }
     #[derive(Debug, PartialEq, Eq)]
+    struct Anchor {
+        uint64 size;
+        bytes32 root;
+    }
+    #[derive(Debug, PartialEq, Eq)]
     struct Config {
         address token;
         address verifier;
@@ -21,6 +26,13 @@ alloy::sol! {
         uint32 disputeWindow;
     }
     #[derive(Debug, PartialEq, Eq)]
+    struct Drawn {
+        address validator;
+        uint64 reserved;
+        uint8 finding;
+        bytes32 word;
+    }
+    #[derive(Debug, PartialEq, Eq)]
     struct Lease {
         uint8 state;
         uint64 rate;
@@ -29,6 +41,19 @@ alloy::sol! {
         uint40 startedAt;
         uint40 deadline;
         uint32 leafCount;
+    }
+    #[derive(Debug, PartialEq, Eq)]
+    struct NotaryConfig {
+        address token;
+        address insurance;
+        uint64 stakePerUnit;
+        uint64 stakePerProof;
+        uint64 minFee;
+        uint32 unbondingPeriod;
+        uint32 drawDelay;
+        uint32 findingWindow;
+        uint32 revealWindow;
+        uint32 excuseWindow;
     }
     #[derive(Debug, PartialEq, Eq)]
     struct Offer {
@@ -59,11 +84,69 @@ alloy::sol! {
         uint64 salt;
     }
     #[derive(Debug, PartialEq, Eq)]
+    struct Outcome {
+        uint64 feePaid;
+        uint64 feeBack;
+        uint64 slashed;
+        uint64 toConsumer;
+    }
+    #[derive(Debug, PartialEq, Eq)]
     struct Penalty {
         uint64 amount;
         uint64 toConsumer;
         uint64 toChallenger;
         address challenger;
+    }
+    #[derive(Debug, PartialEq, Eq)]
+    struct Planted {
+        bytes32 salt;
+        uint64 index;
+        uint32 position;
+        bytes32 out;
+        bytes32[] siblings;
+    }
+    #[derive(Debug, PartialEq, Eq)]
+    struct Proof {
+        uint8 phase;
+        uint8 verdict;
+        uint8 validators;
+        uint8 committed;
+        uint8 same;
+        uint8 differs;
+        uint8 withheld;
+        bool split;
+        bool canary;
+        bool excused;
+        uint40 deadline;
+        uint40 drawBlock;
+    }
+    #[derive(Debug, PartialEq, Eq)]
+    struct Receipt {
+        uint64 index;
+        bytes32 leaf;
+        bytes32[] siblings;
+        bytes signature;
+    }
+    #[derive(Debug, PartialEq, Eq)]
+    struct Request {
+        address consumer;
+        bytes32 subject;
+        bytes32 jobHash;
+        bytes32 root;
+        uint32 leafCount;
+        uint32 segments;
+        uint32 sample;
+        uint32 validators;
+        uint64 fee;
+        address provider;
+        uint64 salt;
+    }
+    #[derive(Debug, PartialEq, Eq)]
+    struct Seat {
+        address validator;
+        uint32 units;
+        uint32 from;
+        uint32 until;
     }
     #[derive(Debug, PartialEq, Eq)]
     struct Unbonding {
@@ -184,6 +267,108 @@ alloy::sol! {
         error WrongContact(bytes32 contactHash);
         error WrongSignature(address signer);
         error WrongState(bytes32 id, uint8 state);
+        error ZeroValue();
+    }
+    contract Notary {
+        constructor(NotaryConfig config);
+        function abandon(Request request) external;
+        function account(address owner) external view returns (Account);
+        function anchor(bytes32 log, uint64 size, bytes32 root) external;
+        function anchored(address sender, bytes32 log) external view returns (Anchor);
+        function bind(address served) external;
+        function claimUnbonded() external;
+        function commitFinding(bytes32 id, bytes32 hash) external;
+        function commitmentDigest(bytes32 subject, bytes32 root, uint32 leafCount) external view returns (bytes32);
+        function conclude(Request request, Order order) external;
+        function concludeSigned(Request request) external;
+        function depart(address validator) external;
+        function deposit(uint64 amount) external;
+        function domainSeparator() external view returns (bytes32);
+        function draw(Request request) external;
+        function drawDelay() external view returns (uint32);
+        function draws() external view returns (address);
+        function excuse(Request request, Receipt[] receipts) external;
+        function excuseWindow() external view returns (uint32);
+        function findingWindow() external view returns (uint32);
+        function insurance() external view returns (address);
+        function join(uint32 units) external;
+        function leadTime() external view returns (uint40);
+        function leave() external;
+        function market() external view returns (address);
+        function minFee() external view returns (uint64);
+        function open(Request request, Order order, bytes contact) external returns (bytes32);
+        function openCanary(Request request, Planted planted) external;
+        function openSigned(Request request, bytes signature, bytes contact) external returns (bytes32);
+        function proof(bytes32 id) external view returns (Proof found, bytes32 seed, Outcome outcome, Drawn[] drawn);
+        function proofId(Request request) external view returns (bytes32);
+        function proofOf(address consumer, bytes32 subject) external view returns (bytes32 id);
+        function revealFinding(bytes32 id, uint8 finding, bytes32 result, bytes32 salt) external;
+        function revealWindow() external view returns (uint32);
+        function seats() external view returns (Seat[] all);
+        function stake(uint64 amount) external;
+        function stakePerProof() external view returns (uint64);
+        function stakePerUnit() external view returns (uint64);
+        function token() external view returns (address);
+        function unbond(uint64 amount) external;
+        function unbonding(address owner) external view returns (Unbonding);
+        function unbondingPeriod() external view returns (uint32);
+        function uploadDigest(bytes32 subject, uint64 index, bytes32 leaf) external view returns (bytes32);
+        function withdraw(uint64 amount, address to) external;
+        event Anchored(address indexed sender, bytes32 indexed log, uint64 size, bytes32 root);
+        event Bound(address indexed market);
+        event CanaryOpened(bytes32 indexed id, uint32 position);
+        event Deposited(address indexed owner, uint64 amount);
+        event FindingCommitted(bytes32 indexed id, address indexed validator);
+        event FindingRevealed(bytes32 indexed id, address indexed validator, uint8 finding, bytes32 result);
+        event ProofAbandoned(bytes32 indexed id, uint64 feeBack);
+        event ProofConcluded(bytes32 indexed id, uint8 verdict, uint64 feePaid, uint64 feeBack, uint64 slashed, uint64 toConsumer);
+        event ProofDelayed(bytes32 indexed id, uint40 drawBlock);
+        event ProofDrawn(bytes32 indexed id, bytes32 seed, address[] validators, uint40 deadline);
+        event ProofExcused(bytes32 indexed id);
+        event ProofOpened(bytes32 indexed id, address indexed consumer, bytes32 indexed subject, Request request, uint40 drawBlock, address agent, bytes contact);
+        event Staked(address indexed provider, uint64 amount);
+        event Unbonded(address indexed provider, uint64 amount);
+        event UnbondingStarted(address indexed provider, uint64 amount, uint64 total, uint40 releaseAt);
+        event ValidatorDeparted(address indexed validator, uint256 seat);
+        event ValidatorJoined(address indexed validator, uint256 seat, uint32 units);
+        event ValidatorLeft(address indexed validator, uint256 seat);
+        event ValidatorSlashed(bytes32 indexed id, address indexed validator, uint64 amount);
+        event Withdrawn(address indexed owner, address indexed to, uint64 amount);
+        error AlreadySeated(address validator);
+        error BlockNotReached(uint256 from);
+        error ECDSAInvalidSignature();
+        error ECDSAInvalidSignatureLength(uint256 length);
+        error ECDSAInvalidSignatureS(bytes32 s);
+        error FeeTooLow(uint64 fee, uint64 min);
+        error InsufficientBalance(address owner, uint64 available, uint64 needed);
+        error InsufficientStake(address provider, uint64 stake, uint256 needed);
+        error LogRewritten(bytes32 log, uint64 size);
+        error NoSeatFree();
+        error NotDrawn(uint256 segment);
+        error NotEnoughValidators(uint256 eligible, uint256 wanted);
+        error NotReleased(uint40 releaseAt);
+        error NotSeated(address validator);
+        error NothingToSay(address caller);
+        error ProofExists(bytes32 id);
+        error ReentrancyGuardReentrantCall();
+        error SafeCastOverflowedUintDowncast(uint8 bits, uint256 value);
+        error SafeERC20FailedOperation(address token);
+        error TokenDelivered(uint256 received, uint256 expected);
+        error TooEarly(uint40 deadline);
+        error TooLate(uint40 deadline);
+        error TooMany(uint256 value, uint256 max);
+        error TooMuchMoney(uint256 total);
+        error Unauthorized(address caller);
+        error WrongConfig();
+        error WrongLeaf(uint256 position);
+        error WrongLeafCount(uint32 leafCount, uint32 segments);
+        error WrongMarket(address market);
+        error WrongPhase(bytes32 id, uint8 phase);
+        error WrongReceipts(uint256 given, uint256 needed);
+        error WrongReveal();
+        error WrongSignature(address signer);
+        error WrongState(bytes32 id, uint8 state);
+        error WrongSubject(bytes32 subject);
         error ZeroValue();
     }
     contract TestDollar {

@@ -68,9 +68,21 @@ pub enum DeployError {
 /// # Errors
 /// When a transaction is not done.
 pub async fn deploy(sender: &Sender, terms: &MarketTerms) -> Result<Deployed, DeployError> {
-    let owner = sender.address();
-    let arguments = TestDollar::constructorCall { owner }.abi_encode();
+    let token = deploy_token(sender).await?;
+    deploy_market(sender, token, terms).await
+}
+
+pub(crate) async fn deploy_token(sender: &Sender) -> Result<Address, DeployError> {
+    let arguments = TestDollar::constructorCall { owner: sender.address() }.abi_encode();
     let (token, _) = create(sender, "TestDollar", TOKEN_CODE, &arguments).await?;
+    Ok(token)
+}
+
+pub(crate) async fn deploy_market(
+    sender: &Sender,
+    token: Address,
+    terms: &MarketTerms,
+) -> Result<Deployed, DeployError> {
     let config = Config {
         token,
         verifier: terms.verifier,
@@ -82,7 +94,7 @@ pub async fn deploy(sender: &Sender, terms: &MarketTerms) -> Result<Deployed, De
         verdictWindow: terms.verdict_window,
         disputeWindow: terms.dispute_window,
     };
-    let arguments = Market::constructorCall { owner, config }.abi_encode();
+    let arguments = Market::constructorCall { owner: sender.address(), config }.abi_encode();
     let (market, block) = create(sender, "Market", MARKET_CODE, &arguments).await?;
     Ok(Deployed { token, market, block })
 }
@@ -104,7 +116,7 @@ pub async fn hand_out(
     sender.send(&IntentKey(format!("mint:{key}")), &mint).await.map(|_| ())
 }
 
-async fn create(
+pub(crate) async fn create(
     sender: &Sender,
     what: &'static str,
     code: &str,

@@ -14,9 +14,9 @@ use super::order::{OfferId, Order};
 
 /// An event, with where and when.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Happened {
+pub struct Happened<E = MarketEvent> {
     /// What.
-    pub event: MarketEvent,
+    pub event: E,
     /// The time of its block.
     pub at: Timestamp,
     /// The number of its block.

@@ -3,21 +3,22 @@
 //! - `bindings`: the contracts' calls, events and errors, generated from their artifacts;
 //! - `order`, `contact`, `spec`: what is signed, where an agent reports to, what hardware an offer is for;
 //! - `nouns`: accounts, offers and leases as the chain keeps them;
-//! - `events`, `read`: what happened, and what is;
+//! - `events`, `read`, `reader`: what happened, and what is;
 //! - `call`, `refusal`: what a transaction asks for, and why the contract said no;
 //! - `deploy`: the contracts on a fresh chain, and money for those who begin.
 //!
 //! Amounts are micro-units of the token, which has six decimals as the dollar tokens have; [`usd`] and [`micros`] lead to
 //! money and back. Everything that strangers put on chain is read with bounds.
 
-mod bindings;
+pub(crate) mod bindings;
 mod call;
 mod contact;
-mod deploy;
+pub(crate) mod deploy;
 mod events;
-mod nouns;
-mod order;
+pub(crate) mod nouns;
+pub(crate) mod order;
 mod read;
+pub(crate) mod reader;
 mod refusal;
 mod spec;
 
@@ -29,7 +30,8 @@ pub use self::deploy::{DeployError, Deployed, MarketTerms, deploy, hand_out};
 pub use self::events::{Happened, MarketEvent};
 pub use self::nouns::{Account, Cause, Lease, Offer, OfferTerms, State, Unbonding};
 pub use self::order::{Digests, OfferId, Order, SIGNATURE_BYTES, charge, signer_of};
-pub use self::read::{Head, Market, ReadError, Settings, Spent};
+pub use self::read::{Market, Settings};
+pub use self::reader::{Head, ReadError, Spent};
 pub use self::refusal::Refusal;
 pub use self::spec::{SPEC_BYTES_MAX, Spec, SpecError};
 

@@ -14,5 +14,7 @@ mod faults;
 mod follow;
 mod head;
 mod market;
+mod notary;
+mod party;
 mod requests;
 mod sender;

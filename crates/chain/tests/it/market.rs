@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use custody::{EvmSigner, OsEntropy};
 use domain::{ExecutionId, LeaseId, Millis, RetryStatus, Timestamp};
 use waag_chain::embedded::EmbeddedChain;
 use waag_chain::follow::{Cursor, FollowSettings, Follower};
@@ -10,18 +9,14 @@ use waag_chain::market::{
     self, Cause, Contact, Deployed, Happened, Market, MarketEvent, MarketTerms, OfferId, OfferTerms, Order,
     ReadError, Refusal, State,
 };
-use waag_chain::sender::{Call, IntentKey, Mined, SendError, Sender, SenderSettings};
+use waag_chain::sender::SendError;
 use waag_chain::{Address, B256, U256};
 
-use crate::common::{CHAIN_ID, GWEI, SetClock, deployer, genesis};
-use crate::faults::MemoryJournal;
+use crate::common::{SetClock, deployer, genesis};
+use crate::party::Party;
 
 const START_S: i64 = 1_800_000_000;
 const DOLLAR: u64 = 1_000_000;
-
-fn key(name: &str) -> IntentKey {
-    IntentKey(name.to_owned())
-}
 
 fn terms() -> MarketTerms {
     MarketTerms {
@@ -33,52 +28,6 @@ fn terms() -> MarketTerms {
         commit_window: 600,
         verdict_window: 300,
         dispute_window: 900,
-    }
-}
-
-/// A party with a key, and a sender whose journal outlives it.
-struct Party {
-    signer: EvmSigner,
-    sender: Sender,
-    journal: Arc<MemoryJournal>,
-}
-
-impl Party {
-    fn new(chain: &EmbeddedChain, signer: EvmSigner) -> Self {
-        let journal: Arc<MemoryJournal> = Arc::default();
-        let settings = SenderSettings {
-            chain_id: CHAIN_ID,
-            fee_cap_wei: 500 * GWEI,
-            tip_wei: GWEI,
-            gas_ceiling: 8_000_000,
-            wait: Millis(10_000),
-            poll: Millis(5),
-            replace_after: Millis(60_000),
-            confirmations: 0,
-        };
-        let holder = Arc::new(signer.clone());
-        let sender =
-            Sender::new(chain.provider(), holder, Arc::<MemoryJournal>::clone(&journal), settings.clone());
-        Self { signer, sender, journal }
-    }
-
-    fn stranger(chain: &EmbeddedChain) -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        Self::new(chain, EvmSigner::open(&dir.path().join("keys"), "a.key", &OsEntropy).unwrap())
-    }
-
-    fn address(&self) -> Address {
-        self.signer.address()
-    }
-
-    async fn send(&self, name: &str, call: &Call) -> Mined {
-        self.sender.send(&key(name), call).await.unwrap()
-    }
-
-    async fn refused(&self, call: &Call) -> Refusal {
-        let error = self.sender.send(&key("refused"), call).await.unwrap_err();
-        assert_eq!(error.status(), RetryStatus::Permanent);
-        Refusal::of(&error).unwrap_or_else(|| panic!("{error:?}"))
     }
 }
 

@@ -16,11 +16,13 @@ mod logs;
 mod market;
 mod offers;
 mod outputs;
+mod party;
 mod proof;
 mod provider;
 mod receipt;
 mod run;
 mod up;
+mod validator;
 
 use crate::args::{Args, Command, ReceiptCommand};
 use crate::client::Client;
@@ -60,6 +62,7 @@ pub(crate) async fn dispatch(args: Args, out: &Out) -> Done {
         Command::Doctor => doctor::run(settings(), out).await,
         Command::Config(config) => config::run(&settings()?, &config, out),
         Command::Provider(provider) => provider::run(&provider, out).await,
+        Command::Validator(validator) => validator::run(&validator, out).await,
         Command::Bench(bench) => bench::run(&bench, out).await,
         Command::Example(example) => example::run(&example, out),
         Command::Openapi => {

@@ -13,10 +13,8 @@ use node::provider::{
     self, Config, Ended, Fault, Folder, Given, Parts, Planted, Provider, ProviderError, Status, Withdrawal,
 };
 use serde::Serialize;
-use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::watch;
-use tracing_subscriber::EnvFilter;
 
+use super::party;
 use crate::args::{Provider as Typed, ProviderCommand};
 use crate::failure::{Done, Exit, Failure};
 use crate::plane::SystemClock;
@@ -80,8 +78,7 @@ struct LeaseDoc {
 }
 
 pub(crate) async fn run(typed: &Typed, out: &Out) -> Done {
-    // Keys and agents' files are nobody else's.
-    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+    party::keep_to_oneself();
     let folder = std::path::absolute(&typed.folder).map_err(anyhow::Error::from)?;
     match &typed.command {
         ProviderCommand::Init { market, rpc_url, settings } => {
@@ -131,21 +128,8 @@ fn parts(folder: &Path, fault: Option<Fault>) -> Done<Parts> {
 }
 
 async fn serve(folder: &Path, fault: Option<Fault>, out: &Out) -> Done {
-    let filter = EnvFilter::try_from_env("WAAG_LOG").unwrap_or_else(|_| EnvFilter::new("warn,node=info"));
-    tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(filter).init();
-    // Caught before anything starts, so that an early signal is not lost.
-    let mut terminate = signal(SignalKind::terminate()).map_err(anyhow::Error::from)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(anyhow::Error::from)?;
-    let (stop, stopped) = watch::channel(false);
-    tokio::spawn(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-        stop.send_replace(true);
-        // Whoever waits for the word has it; a closed channel would be another.
-        stop.closed().await;
-    });
+    party::log();
+    let stopped = party::until_signal()?;
     let provider = Provider::open(parts(folder, fault)?).await.map_err(failure)?;
     out.say(&format!("selling as {}; Ctrl-C stops it and leaves agents running", provider.address()));
     match provider::run(provider, &SystemClock, stopped).await.map_err(failure)? {

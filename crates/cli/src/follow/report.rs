@@ -1,5 +1,6 @@
 //! What happened and what it cost.
 
+use wire::proof::ProofDoc;
 use wire::rest::{JobDoc, SettlementDoc};
 
 use crate::show::table::{Side, Table};
@@ -37,6 +38,7 @@ fn executions(job: &JobDoc) -> String {
         ("segments", Side::Left),
         ("lease", Side::Left),
         ("paid $", Side::Right),
+        ("checked", Side::Left),
         ("simulated", Side::Left),
     ]);
     for x in &job.executions {
@@ -54,10 +56,20 @@ fn executions(job: &JobDoc) -> String {
             format!("{}..{}", x.from_segment, x.to_segment),
             x.lease_state.clone(),
             x.paid_usd.map_or_else(|| "-".to_owned(), |paid| paid.to_string()),
+            x.proof.as_ref().map_or_else(String::new, checked),
             if x.simulated { "simulated" } else { "" }.to_owned(),
         ]);
     }
     table.text()
+}
+
+/// What came of the check, or why there is none.
+fn checked(proof: &ProofDoc) -> String {
+    match (&proof.verdict, &proof.reason) {
+        (Some(verdict), _) => format!("{verdict}, {} of {} replayed", proof.drawn.len(), proof.segments),
+        (None, Some(reason)) => format!("not: {reason}"),
+        (None, None) => proof.state.clone(),
+    }
 }
 
 fn money(settlement: &SettlementDoc) -> String {

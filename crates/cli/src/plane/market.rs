@@ -1,7 +1,7 @@
 //! Our own market on the embedded chain: its contracts, the account that jobs are paid from, and its JSON-RPC.
 //!
 //! The genesis funds the deployer alone. It puts the contracts there and hands out gas and test dollars, which are worth
-//! nothing: once to our own account, and once to each provider that is started beside the control plane. Each step has a key
+//! nothing: once to our own account, and once to each party that is started beside the control plane. Each step has a key
 //! in a journal, so a start that was killed goes on where it stopped.
 
 use std::path::Path;
@@ -10,7 +10,8 @@ use std::sync::Arc;
 use anyhow::Context;
 use chain::embedded::{CHAIN_ID, EmbeddedChain, Genesis};
 use chain::journal::FileJournal;
-use chain::market::{Calls, Deployed, Market, MarketTerms, TokenCalls, deploy, hand_out, micros};
+use chain::market::{Calls, Deployed, Market, MarketTerms, TokenCalls, hand_out, micros};
+use chain::notary::{self, Notary, NotaryTerms};
 use chain::sender::{IntentKey, Sender, SenderSettings};
 use chain::{Address, U256};
 use custody::{EvmSigner, OsEntropy};
@@ -25,20 +26,29 @@ const DEPLOYER_ETHER: u64 = 1_000_000_000;
 const GAS_ETHER: u64 = 1_000;
 const WEI: u64 = 1_000_000_000_000_000_000;
 const WEI_PER_GWEI: u128 = 1_000_000_000;
-const DEPLOY_GAS: u64 = 10_000_000;
-/// Test dollars for each provider, enough for its stake.
-const PROVIDER_USD: u64 = 10_000;
+const DEPLOY_GAS: u64 = 15_000_000;
+/// Test dollars for each provider and validator, enough for its stake.
+const PARTY_USD: u64 = 10_000;
 /// A provider stakes a dollar for each unit, and the price of a lease stands behind it in full.
 const STAKE_PER_UNIT: u64 = 1_000_000;
 const RESERVE_BPS: u32 = 10_000;
 const UNBONDING_SECONDS: u32 = 3_600;
 const WINDOW_SECONDS: u32 = 600;
+/// A validator stakes a hundred dollars for each unit, a tenth of which stands behind each proof that it is drawn for.
+const VALIDATOR_STAKE_PER_UNIT: u64 = 100_000_000;
+const VALIDATOR_STAKE_PER_PROOF: u64 = 10_000_000;
+/// Validators have this long to replay, and then to say what they found. A verdict takes at most twice of both and the third.
+const FINDING_SECONDS: u32 = 120;
+const REVEAL_SECONDS: u32 = 30;
+const EXCUSE_SECONDS: u32 = 30;
 
 /// The market, while this process runs.
 pub(crate) struct EmbeddedMarket {
     pub(crate) chain: EmbeddedChain,
     pub(crate) deployed: Deployed,
     pub(crate) market: Market,
+    /// Gives the verdicts.
+    pub(crate) notary: Notary,
     /// Sends for the account that jobs are paid from.
     pub(crate) consumer: Arc<Sender>,
     deployer: Sender,
@@ -74,7 +84,8 @@ impl EmbeddedMarket {
         let consumer = Arc::new(consumer.with_probe(super::crash::probe(data)));
         let insurance = deployer.address();
         let terms = MarketTerms {
-            verifier: deployer.address(),
+            // The notary, which is deployed with it.
+            verifier: Address::ZERO,
             insurance,
             stake_per_unit: STAKE_PER_UNIT,
             reserve_bps: RESERVE_BPS,
@@ -83,9 +94,11 @@ impl EmbeddedMarket {
             verdict_window: WINDOW_SECONDS,
             dispute_window: WINDOW_SECONDS,
         };
-        let deployed = deploy(&deployer, &terms).await.context("deploy the market")?;
+        let notary::Deployed { notary, market: deployed, .. } =
+            notary::deploy(&deployer, &notary_terms(insurance), &terms).await.context("deploy the market")?;
         let market = Market::open(chain.provider(), deployed.market).await.context("open the market")?;
-        let this = Self { chain, deployed, market, consumer, deployer };
+        let notary = Notary::open(chain.provider(), notary).await.context("open the notary")?;
+        let this = Self { chain, deployed, market, notary, consumer, deployer };
         this.fund_consumer(settings.fund).await?;
         Ok(this)
     }
@@ -100,19 +113,39 @@ impl EmbeddedMarket {
             return Ok(());
         }
         let approve = TokenCalls { token }.approve(market, amount);
-        for (name, call) in [("fund:approve", approve), ("fund:deposit", Calls { market }.deposit(amount))] {
+        // Fees of validators are pulled as proofs are opened.
+        let fees = TokenCalls { token }.approve(self.notary.address(), u64::MAX);
+        for (name, call) in [
+            ("fund:approve", approve),
+            ("fund:deposit", Calls { market }.deposit(amount / 2)),
+            ("fund:fees", fees),
+        ] {
             let key = IntentKey(name.to_owned());
             self.consumer.send(&key, &call).await.context("pay into the market")?;
         }
         Ok(())
     }
 
-    /// Gas and test dollars for a provider, once for each address.
+    /// Gas and test dollars for a provider or a validator, once for each address.
     pub(crate) async fn fund_provider(&self, provider: Address) -> Done {
-        let amount = PROVIDER_USD * 1_000_000;
+        let amount = PARTY_USD * 1_000_000;
         let key = provider.to_string();
         let done = hand_out(&self.deployer, self.deployed.token, provider, ether(GAS_ETHER), amount, &key);
-        Ok(done.await.context("hand out test dollars to a provider")?)
+        Ok(done.await.context("hand out test dollars to a party")?)
+    }
+}
+
+fn notary_terms(insurance: Address) -> NotaryTerms {
+    NotaryTerms {
+        insurance,
+        stake_per_unit: VALIDATOR_STAKE_PER_UNIT,
+        stake_per_proof: VALIDATOR_STAKE_PER_PROOF,
+        min_fee: 1,
+        unbonding_period: UNBONDING_SECONDS,
+        draw_delay: 1,
+        finding_window: FINDING_SECONDS,
+        reveal_window: REVEAL_SECONDS,
+        excuse_window: EXCUSE_SECONDS,
     }
 }
 

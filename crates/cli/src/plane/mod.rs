@@ -1,16 +1,19 @@
 //! A control plane: its folder, its ports, its networks, the engine and both listeners, in one process.
 //!
 //! - `endpoint.rs`: where it listens, kept from the first start on, since agents are told once.
-//! - `market.rs`: our own market on the embedded chain. `providers.rs`: providers on it, each a process of its own.
+//! - `market.rs`: our own market on the embedded chain. `daemons.rs`: parties beside the control plane, each a process of its
+//!   own: `providers.rs`, `validators.rs`.
 //! - `networks.rs`: the connected networks, each in its layers.
 //! - `clock.rs`: the wall clock. `crash.rs`: named points at which a test kills this process.
 
 mod clock;
 pub(crate) mod crash;
+mod daemons;
 mod endpoint;
 mod market;
 mod networks;
 mod providers;
+mod validators;
 
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
@@ -27,10 +30,10 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 pub(crate) use clock::SystemClock;
+use daemons::Daemons;
 pub(crate) use endpoint::Endpoint;
 pub(crate) use market::EmbeddedMarket;
 pub(crate) use networks::{NETWORK, Networks, SimNetworks, processes};
-use providers::Providers;
 
 use crate::failure::{Done, Exit, Failure};
 use crate::settings::Settings;
@@ -42,7 +45,8 @@ pub(crate) struct Plane {
     pub(crate) token: Secret,
     pub(crate) sims: SimNetworks,
     pub(crate) market: Option<EmbeddedMarket>,
-    pub(crate) providers: Providers,
+    pub(crate) providers: Daemons,
+    pub(crate) validators: Daemons,
     store: Store,
     shutdown: watch::Sender<bool>,
     tasks: JoinSet<Result<(), server::ServeError>>,
@@ -97,8 +101,12 @@ impl Plane {
             tasks.spawn(serve_http(listener, market.chain.http_router(), stopped.clone()));
         }
         let providers = match &market {
-            Some(market) => Providers::start(settings, market, &endpoint, fault).await?,
-            None => Providers::default(),
+            Some(market) => providers::start(settings, market, &endpoint, fault).await?,
+            None => providers::none(),
+        };
+        let validators = match &market {
+            Some(market) => validators::start(settings, market, &endpoint, &[]).await?,
+            None => validators::none(),
         };
         let running = engine.clone();
         tasks.spawn(async move {
@@ -107,7 +115,13 @@ impl Plane {
         });
         endpoint.write(folder)?;
         let token = keys.api_token().clone();
-        Ok(Self { engine, endpoint, token, sims, market, providers, store, shutdown, tasks })
+        Ok(Self { engine, endpoint, token, sims, market, providers, validators, store, shutdown, tasks })
+    }
+
+    /// Starts one more provider of our own market, which asks what these settings say.
+    pub(crate) async fn add_provider(&mut self, settings: &Settings, fault: Option<&str>) -> Done {
+        let Some(market) = &self.market else { return Ok(()) };
+        providers::add(&mut self.providers, settings, market, &self.endpoint, fault).await
     }
 
     /// Returns when a listener failed, which nothing but a person can mend.
@@ -128,8 +142,13 @@ impl Plane {
     /// Finishes what is under way and closes the store. Agents go on.
     pub(crate) async fn stop(mut self) {
         self.providers.stop().await;
+        self.validators.stop().await;
         self.shutdown.send_replace(true);
         while self.tasks.join_next().await.is_some() {}
+        // What is left is published at the next start.
+        if let Err(error) = self.engine.audit_publish().await {
+            tracing::warn!(error = %domain::chain(&error), "the rest of the audit log is not published yet");
+        }
         self.store.close().await;
     }
 }

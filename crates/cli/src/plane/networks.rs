@@ -73,6 +73,10 @@ impl Networks {
         let networks = networks.chain(ours.iter().map(|ours| layered(ours.clone())));
         let mut registry = Registry::new(networks);
         if let Some(ours) = ours {
+            // Without validators beside it nobody would check what is asked for.
+            if settings.validators > 0 {
+                registry = registry.with_notary(ours.clone());
+            }
             registry = registry.with_escrow(ours.name().clone(), ours);
         }
         Ok(Self { registry, sims })
@@ -84,6 +88,7 @@ fn our_market(market: &EmbeddedMarket, clock: Arc<dyn Clock>) -> Done<Arc<WaagNe
     Ok(Arc::new(WaagNetwork::new(Parts {
         name: NETWORK.parse().context("name our own market")?,
         market: market.market.clone(),
+        notary: Some(market.notary.clone()),
         from_block: market.deployed.block,
         confirmations: 0,
         sender: Arc::clone(&market.consumer),

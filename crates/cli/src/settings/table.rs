@@ -11,6 +11,7 @@ use super::{Origin, Values, variable};
 
 /// More machines than one host has use for.
 const PROVIDERS_MAX: u32 = 8;
+const VALIDATORS_MAX: u32 = 16;
 
 /// A lease is created with less (contracts/README.md).
 const GAS_LEAST: u64 = 200_000;
@@ -36,7 +37,9 @@ pub(crate) struct Settings {
     pub(crate) gas_ceiling: u64,
     /// How many providers of our own market are started beside the control plane.
     pub(crate) providers: u32,
-    /// What they ask for a machine and an hour.
+    /// How many validators are started beside it.
+    pub(crate) validators: u32,
+    /// What providers ask for a machine and an hour.
     pub(crate) provider_price: UsdPerHour,
     /// Whether the simulated networks are connected.
     pub(crate) simulated: bool,
@@ -110,7 +113,9 @@ rows! {
         |s, t| { read(&mut s.gas_ceiling, t)?; if s.gas_ceiling < GAS_LEAST { Err(format!("at least {GAS_LEAST}, or no lease can be bought")) } else { Ok(()) } };
     "networks.waag.providers", "so many providers of our own market are started beside the control plane, at most 8", 1,
         |s, t| { read(&mut s.providers, t)?; if s.providers > PROVIDERS_MAX { Err(format!("at most {PROVIDERS_MAX}")) } else { Ok(()) } };
-    "networks.waag.price_usd_hour", "what they ask for a machine and an hour, in test dollars", "0.03",
+    "networks.waag.validators", "so many validators are started beside the control plane, at most 16; without any, no work is checked", 3,
+        |s, t| { read(&mut s.validators, t)?; if s.validators > VALIDATORS_MAX { Err(format!("at most {VALIDATORS_MAX}")) } else { Ok(()) } };
+    "networks.waag.price_usd_hour", "what providers ask for a machine and an hour, in test dollars", "0.03",
         |s, t| { read(&mut s.provider_price, t)?; if s.provider_price.per_hour() > Usd::ZERO { Ok(()) } else { Err("it must be more than nothing".to_owned()) } };
     "networks.simulated.enabled", "whether the simulated networks are connected", true, |s, t| read(&mut s.simulated, t);
     "networks.simulated.seed", "what their prices, stock and places follow from", 1797, |s, t| read(&mut s.seed, t);
@@ -193,6 +198,7 @@ impl Settings {
             fee_cap_gwei: 0,
             gas_ceiling: 0,
             providers: 0,
+            validators: 0,
             provider_price: UsdPerHour::new(Usd::ZERO),
             simulated: false,
             seed: 0,

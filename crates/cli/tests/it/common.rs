@@ -17,6 +17,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 pub(crate) const WAAG: &str = env!("CARGO_BIN_EXE_waag");
+const VALIDATORS: &str = "WAAG_NETWORKS_WAAG_VALIDATORS";
 const PATIENCE: Duration = Duration::from_secs(60);
 const LOOK_EVERY: Duration = Duration::from_millis(25);
 
@@ -38,7 +39,10 @@ impl World {
             ("WAAG_ENGINE_SWEEP_EVERY", "1s"),
             ("WAAG_ENGINE_ESCROW_EVERY", "100ms"),
             ("WAAG_ENGINE_COMMIT_PATIENCE", "3s"),
+            ("WAAG_ENGINE_AUDIT_EVERY", "200ms"),
             ("WAAG_NETWORKS_WAAG_PROVIDERS", "0"),
+            // Only what is about checks waits for them.
+            (VALIDATORS, "0"),
         ];
         let vars = vars.map(|(name, value)| (name, value.to_owned())).to_vec();
         Self { folder: tempfile::tempdir().unwrap(), vars, up: None }
@@ -52,6 +56,12 @@ impl World {
         world.vars.push(("WAAG_ENGINE_OFFERS_EVERY", "50s".to_owned()));
         world.vars.push(("WAAG_ENGINE_OFFERS_STALE", "200s".to_owned()));
         world
+    }
+
+    /// Has work checked, by validators beside the control plane.
+    pub(crate) fn weigh(&mut self) {
+        self.vars.retain(|(name, _)| *name != VALIDATORS);
+        self.vars.push((VALIDATORS, "3".to_owned()));
     }
 
     /// Sets a variable for everything that is started from now on.
@@ -209,19 +219,33 @@ impl World {
             let alerts = store.alert_list(1_000).await.unwrap();
             let differs: Vec<_> = alerts.iter().filter(|alert| alert.code == "escrow_differs").collect();
             assert!(differs.is_empty(), "{differs:?}");
+            let rows = store.outbox_list(0, u32::MAX).await.unwrap().len();
             store.close().await;
+            let log = self.data().join("audit");
+            let verified = self.json(&["audit", "verify", log.to_str().unwrap()]);
+            assert_eq!(verified["records"], rows, "everything stands in the log once");
             for network in self.networks() {
                 assert_eq!(network.open_leases().await, 0, "open leases are left");
             }
             assert_eq!(self.paid_on_chain().await, posted, "chain and ledger agree");
         });
         assert_eq!(self.agents(), Vec::<u32>::new(), "agents are left");
-        assert_eq!(self.daemons(), Vec::<u32>::new(), "providers stop with a control plane that stops");
+        let left: Vec<u32> = self.daemons().into_iter().chain(self.validators()).collect();
+        assert_eq!(left, Vec::<u32>::new(), "providers and validators stop with a control plane that stops");
     }
 
     /// Process ids of the providers' daemons that live.
     pub(crate) fn daemons(&self) -> Vec<u32> {
-        let Ok(folders) = std::fs::read_dir(self.data().join("providers")) else { return Vec::new() };
+        self.living("providers")
+    }
+
+    /// Process ids of the validators that live.
+    pub(crate) fn validators(&self) -> Vec<u32> {
+        self.living("validators")
+    }
+
+    fn living(&self, parties: &str) -> Vec<u32> {
+        let Ok(folders) = std::fs::read_dir(self.data().join(parties)) else { return Vec::new() };
         let recorded = |folder: std::fs::DirEntry| {
             let record = std::fs::read(folder.path().join("daemon.json")).ok()?;
             let daemon: market::MachineRef = serde_json::from_slice(&record).ok()?;
@@ -304,7 +328,11 @@ async fn posted_on(store: &store::Store, network: &str) -> i128 {
     for job in store.job_list(10_000).await.unwrap() {
         for row in store.settlement_list(job.id).await.unwrap() {
             let lease = store.lease_get(row.lease).await.unwrap().unwrap();
-            posted += if lease.network.as_str() == network { row.paid.micros() } else { 0 };
+            // Validators are paid by the notary and not out of the escrow.
+            let proof =
+                store.proof_get(lease.execution).await.unwrap().filter(|proof| proof.lease == lease.id);
+            let fee = proof.map_or(0, |proof| proof.outcome.fee_paid.micros());
+            posted += if lease.network.as_str() == network { row.paid.micros() - fee } else { 0 };
         }
     }
     posted

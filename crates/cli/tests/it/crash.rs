@@ -26,13 +26,18 @@ fn killed_on(network: &str, point: &str) {
         "waag" => World::with_providers(if needs_loss { 2 } else { 1 }),
         _ => World::new(),
     };
+    if point.starts_with("proof.") {
+        world.weigh();
+    }
     // A job that waits for a file of nobody's would run for ever; this one runs long enough to be killed meanwhile.
     let job =
         if needs_loss { training(network).replace("--epochs 4", "--epochs 400") } else { training(network) };
     let file = world.file("job.yaml", &job);
     let file = file.to_str().unwrap();
     let submit = ["run", file, "--detach", "--key", KEY];
-    world.crash_at(".", point);
+    // The log is published for the first time before there is a job.
+    let nth = if point.starts_with("audit.") { 2 } else { 1 };
+    world.crash_at(".", &format!("{point} {nth}"));
     world.up().expect("the control plane comes up");
     world.offered(network);
     // It may die before it answers: then nobody knows what became of the job, and the key finds it again.
@@ -59,6 +64,11 @@ fn killed_on(network: &str, point: &str) {
     }
     let settled = world.settled(&id);
     let executions = settled["executions"].as_array().unwrap();
+    if point.starts_with("proof.") {
+        let proof = &executions[0]["proof"];
+        assert_eq!(proof["verdict"], "passed", "{settled:#}");
+        assert_eq!(proof["validators"].as_array().map(Vec::len), Some(3), "{settled:#}");
+    }
     let outcome = if needs_loss { "cancelled" } else { "completed" };
     assert_eq!(settled["outcome"], outcome, "{settled:#}");
     assert_eq!(
@@ -113,10 +123,20 @@ killed! {
     execution_finish_after: "execution.finish.after";
     execution_lose_before: "execution.lose.before";
     execution_lose_after: "execution.lose.after";
+    proof_begin_after: "proof.begin.after";
+    proof_request_after: "proof.request.after";
+    proof_open_before: "proof.open.before";
+    proof_open_after: "proof.open.after";
+    proof_conclude_before: "proof.conclude.before";
+    proof_conclude_after: "proof.conclude.after";
     settlement_escrow_before: "settlement.escrow.before";
     settlement_escrow_after: "settlement.escrow.after";
     settlement_post_before: "settlement.post.before";
     settlement_post_after: "settlement.post.after";
     job_settle_before: "job.settle.before";
     job_settle_after: "job.settle.after";
+    audit_tiles_before: "audit.tiles.before";
+    audit_tiles_after: "audit.tiles.after";
+    audit_head_after: "audit.head.after";
+    audit_mark_after: "audit.mark.after";
 }

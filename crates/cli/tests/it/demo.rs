@@ -51,11 +51,40 @@ fn demo_prints_one_document_that_tells_the_whole_story() {
     assert!((executions.iter().map(each).sum::<f64>() - money("paid_usd")).abs() < 1e-9);
     assert!(demo["settlement"]["cloud_source"].as_str().unwrap().contains("2024"));
     let gas = demo["settlement"]["gas"].as_u64().unwrap();
-    assert!((150_000..400_000).contains(&gas), "a whole lease costs its consumer {gas} gas");
+    assert!((600_000..2_500_000).contains(&gas), "a lease and two proofs cost their consumer {gas} gas");
     let hashes = demo["settlement"]["tx"].as_array().unwrap();
-    assert_eq!(hashes.len(), 4, "created, ended, committed by the agent's word, settled");
+    // Created, ended, committed by the agent's word; then for each of two executions a proof opened, drawn and concluded, which
+    // settles.
+    assert_eq!(hashes.len(), 9, "{hashes:?}");
     assert!(hashes.iter().all(|hash| hash.as_str().is_some_and(|text| text.len() == 66)), "{hashes:?}");
     assert!(demo["elapsed_ms"].as_u64() > Some(0));
+    proven(&demo);
+    cheat_is_caught(&demo["cheater"]);
     let outputs = std::path::Path::new(demo["outputs"].as_str().unwrap());
     assert!(outputs.join("model.bin").exists() && outputs.join("metrics.json").exists());
+}
+
+fn proven(demo: &Value) {
+    let proof = &demo["proof"];
+    assert_eq!(proof["verdict"], "passed");
+    let executions = demo["executions"].as_array().unwrap();
+    assert!(executions.iter().all(|execution| execution["verdict"] == "passed"), "{executions:?}");
+    // All of the lost execution, and ten of the other.
+    let lost = executions[0]["to_segment"].as_u64().unwrap();
+    assert!(proof["segments_replayed"].as_u64() >= Some(lost + 2), "{proof}");
+    let validators = proof["validators"].as_array().unwrap();
+    assert!((3..=7).contains(&validators.len()), "{validators:?}");
+    let miss = proof["miss_probability"].as_f64().unwrap();
+    assert!((0.0..0.05).contains(&miss), "{miss}");
+    assert_eq!(demo["audit"]["verified"], true);
+    assert!(demo["audit"]["records"].as_u64() > Some(20));
+}
+
+fn cheat_is_caught(cheater: &Value) {
+    assert_eq!((&cheater["verdict"], &cheater["slashed"]), (&"failed".into(), &true.into()), "{cheater}");
+    assert_eq!(cheater["outcome"], "proof_failed");
+    let money = |field: &str| cheater[field].as_str().unwrap().parse::<f64>().unwrap();
+    assert!(money("refunded_usd") > 0.0 && money("slashed_usd") > 0.0, "{cheater}");
+    let miss = cheater["proof"]["miss_probability"].as_f64().unwrap();
+    assert!((miss - 0.000_513).abs() < 0.000_001, "14 over 8 of 30 over 8: {miss}");
 }

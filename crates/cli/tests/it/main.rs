@@ -2,7 +2,9 @@
 #![cfg(test)]
 
 mod agents;
+mod audit;
 mod chain;
+mod cheat;
 mod commands;
 mod common;
 mod crash;

@@ -114,8 +114,10 @@ impl Engine {
             tx.claim_insert(*lease, claim).await?;
         }
         tx.object_insert(&row).await?;
-        let body =
-            format!("{{\"segment\":{segment},\"object\":\"{}\",\"digest\":\"{}\"}}", row.id, row.digest);
+        let root =
+            claim.map_or_else(String::new, |(_, claim)| format!(",\"root\":\"{}\"", hex::encode(claim.root)));
+        let (object, digest) = (row.id, &row.digest);
+        let body = format!("{{\"segment\":{segment},\"object\":\"{object}\",\"digest\":\"{digest}\"{root}}}");
         tx.outbox_add(row.created_at, "checkpoint.stored", &execution.id.to_string(), &body).await?;
         tx.job_progress(execution.job, segment).await?;
         tx.commit().await?;

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use custody::{DataKey, Digest, digest, seal_bytes, wrap};
 use domain::{
-    HoldId, JobId, JobSpec, JobState, ObjectId, PlacementCause, PlacementId, Refusal, Timestamp, Usd,
+    HoldId, JobId, JobSpec, JobState, NetworkName, ObjectId, PlacementCause, PlacementId, Refusal, Timestamp,
+    Usd,
 };
 use policy::admission::{self, AdmissionRefusal, Limits};
 use policy::placement::{self, Situation, place};
@@ -123,7 +124,8 @@ impl Engine {
     /// Refuses a job that no known offer fits for reasons that waiting does not mend.
     fn check_offers(&self, spec: &JobSpec, now: Timestamp) -> Result<(), SubmitError> {
         let offers = self.context.catalogue().all();
-        let situation = self.situation_of_new(JobId::from_bytes([0; 10]), spec, now);
+        let covers = self.context.covers(spec);
+        let situation = self.situation_of_new(JobId::from_bytes([0; 10]), spec, &covers, now);
         let (plan, refused) = place(PlacementId::from_bytes([0; 10]), &situation, &offers, 0);
         let may_pass = |refusal| matches!(refusal, Refusal::Stale | Refusal::Stock | Refusal::PriceUnknown);
         if offers.is_empty() || plan.admissible > 0 || refused.iter().any(|r| may_pass(r.refusal)) {
@@ -136,6 +138,7 @@ impl Engine {
         &self,
         job: JobId,
         spec: &'a JobSpec,
+        covers: &'a BTreeMap<NetworkName, u32>,
         now: Timestamp,
     ) -> Situation<'a> {
         Situation {
@@ -151,6 +154,7 @@ impl Engine {
             cause: PlacementCause::First,
             lost: &[],
             refused_recently: &[],
+            covers,
             failover: false,
             stale_after: self.context.config.offers_stale,
             release_margin: self.context.config.release_margin,

@@ -1,6 +1,7 @@
 //! Placement chosen: a job without an open execution gets a plan and its next execution; an execution whose lease could
 //! not be had gets a child plan. A plan has no effect of its own: the leases step buys by it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -25,6 +26,7 @@ pub(crate) struct History {
     pub(crate) refused_recently: Vec<(OfferRef, Timestamp)>,
     pub(crate) measured_run: Option<Millis>,
     pub(crate) failover: bool,
+    pub(crate) covers: BTreeMap<NetworkName, u32>,
 }
 
 impl Context {
@@ -53,6 +55,7 @@ impl Context {
             refused_recently,
             measured_run: measured_run(&executions, job.segments),
             failover: executions.iter().any(|x| set_back(x.state, x.id, &refuted)),
+            covers: self.covers(&Self::spec(job)?),
         })
     }
 
@@ -86,6 +89,7 @@ impl Context {
             cause,
             lost: &history.lost,
             refused_recently: &history.refused_recently,
+            covers: &history.covers,
             failover: history.failover,
             stale_after: self.config.offers_stale,
             release_margin: self.config.release_margin,

@@ -1,6 +1,11 @@
 //! Whether and how the work on a lease is checked.
 
-use domain::{ExecutionState, Label, ProofState, Timestamp, Unchecked, Usd, chain};
+use std::collections::BTreeMap;
+
+use domain::{
+    ExecutionState, JobSpec, Label, NetworkName, ProofState, Timestamp, Unchecked, Usd, Verdict, chain,
+};
+use evidence::deterrence::{self, Record};
 use market::EscrowState;
 use policy::proof::{Rules, checkable, terms};
 use store::{ClaimRow, LeaseRow, ProofChange, ProofRow, Requested};
@@ -10,12 +15,15 @@ use super::Proofs;
 use crate::Error;
 use crate::context::Context;
 
+/// Money enough that shares of it are exact.
+const PRICE: Usd = Usd::from_micros(1_000_000_000);
+
 /// What a settlement has to know about the check of a lease's work.
 pub(crate) enum Check {
     /// It is under way; the settlement waits.
     Waits,
     /// It is over.
-    Over(ProofRow),
+    Over(Box<ProofRow>),
     /// There is none and will be none; the reason is kept with the settlement.
     Never(Unchecked),
     /// Nothing ran on the lease.
@@ -24,7 +32,7 @@ pub(crate) enum Check {
 
 impl Check {
     /// What the proof says that came of it, once it is over.
-    pub(crate) const fn row(&self) -> Option<&ProofRow> {
+    pub(crate) fn row(&self) -> Option<&ProofRow> {
         match self {
             Self::Over(row) => Some(row),
             Self::Waits | Self::Never(_) | Self::Idle => None,
@@ -33,13 +41,35 @@ impl Check {
 }
 
 impl Context {
+    /// What a wrong result may be worth on each network, in ten-thousandths of the price, where every such job is checked.
+    pub(crate) fn covers(&self, spec: &JobSpec) -> BTreeMap<NetworkName, u32> {
+        if spec.value_at_risk <= Usd::ZERO || checkable(spec, self.registry.notary().is_some()).is_err() {
+            return BTreeMap::new();
+        }
+        let cover = |reserve_bps| {
+            let job = deterrence::Job {
+                price: PRICE,
+                slash: PRICE.basis_points(reserve_bps),
+                value_at_risk: Usd::from_micros(i64::MAX),
+                segments: spec.verify.segments,
+                sample: spec.verify.sample,
+                validators: self.config.validators,
+            };
+            let covered = deterrence::audit(&job, &Record::default()).err().map(|refused| refused.covered);
+            let bps = covered.unwrap_or_default().micros() * 10_000 / PRICE.micros();
+            u32::try_from(bps).unwrap_or_default()
+        };
+        let networks = self.registry.iter();
+        networks.map(|network| (network.name().clone(), cover(network.capability().reserve_bps))).collect()
+    }
+
     /// Where the check of an ended lease's work stands; begins it where there is to be one.
     pub(crate) async fn check_of(&self, lease: &LeaseRow, now: Timestamp) -> Result<Check, Error> {
         if lease.live_at.is_none() {
             return Ok(Check::Idle);
         }
         if let Some(row) = self.store.proof_get(lease.execution).await?.filter(|row| row.lease == lease.id) {
-            return Ok(if row.state.is_final() { Check::Over(row) } else { Check::Waits });
+            return Ok(if row.state.is_final() { Check::Over(Box::new(row)) } else { Check::Waits });
         }
         let Some(execution) = self.store.execution_get(lease.execution).await? else {
             return Ok(Check::Idle);
@@ -76,17 +106,18 @@ impl Proofs {
         };
         let asked = match claim {
             Some(claim) => self.asked(lease, &claim).await?,
-            None => None,
+            None => Asked::Nothing,
         };
         let mut tx = self.0.store.begin().await?;
         let change = match asked {
-            None => unchecked(Unchecked::NothingCommitted),
-            Some(asked) if tx.hold_extend(lease.hold, asked.held).await?.is_err() => {
+            Asked::Nothing => unchecked(Unchecked::NothingCommitted),
+            Asked::NotDrawn => unchecked(Unchecked::NotDrawn),
+            Asked::This(asked) if tx.hold_extend(lease.hold, asked.held).await?.is_err() => {
                 let text = format!("the work on lease {} is not checked: its budget is spent", lease.id);
                 tx.alert_raise(now, "work_unchecked", &lease.id.to_string(), &text).await?;
                 unchecked(Unchecked::BudgetSpent)
             }
-            Some(asked) => ProofChange {
+            Asked::This(asked) => ProofChange {
                 state: Some(ProofState::Requested),
                 request: Some(asked),
                 tries: Some(0),
@@ -137,24 +168,25 @@ impl Proofs {
         })
     }
 
-    /// What is asked for about this commitment; `None` where it covers no segment.
-    async fn asked(&self, lease: &LeaseRow, claim: &ClaimRow) -> Result<Option<Requested>, Error> {
+    /// What is asked for about this commitment.
+    async fn asked(&self, lease: &LeaseRow, claim: &ClaimRow) -> Result<Asked, Error> {
         let segments = claim.leaf_count.saturating_sub(1 + u32::from(claim.outputs));
         if segments == 0 {
-            return Ok(None);
+            return Ok(Asked::Nothing);
         }
         let job = self.0.job(lease.job).await?;
         let execution = self.0.store.execution_get(lease.execution).await?;
         // What was not brought to its end is paid only for what passes, so all of it is replayed.
         let whole = execution.is_some_and(|x| matches!(x.state, ExecutionState::Lost(_)));
-        let config = &self.0.config;
-        let rules = Rules {
-            validators: config.validators,
-            replay_bps: config.replay_bps,
-            replay_min: config.replay_min,
+        let spec = Context::spec(&job)?;
+        let price = self.price(lease)?;
+        let Some(validators) = self.audit(lease, &spec, segments, price).await? else {
+            return Ok(Asked::NotDrawn);
         };
-        let terms = terms(&rules, &Context::spec(&job)?, segments, whole, self.price(lease)?);
-        Ok(Some(Requested {
+        let config = &self.0.config;
+        let rules = Rules { validators, replay_bps: config.replay_bps, replay_min: config.replay_min };
+        let terms = terms(&rules, &spec, segments, whole, price);
+        Ok(Asked::This(Requested {
             root: claim.root.clone(),
             leaf_count: claim.leaf_count,
             signature: claim.signature.clone(),
@@ -166,6 +198,48 @@ impl Proofs {
         }))
     }
 
+    /// How many validators are drawn for this work; `None` where it is not in the share that is checked.
+    async fn audit(
+        &self,
+        lease: &LeaseRow,
+        spec: &JobSpec,
+        segments: u32,
+        price: Usd,
+    ) -> Result<Option<u32>, Error> {
+        let reserve_bps =
+            self.0.registry.get(&lease.network).map_or(0, |network| network.capability().reserve_bps);
+        let job = deterrence::Job {
+            price,
+            slash: price.basis_points(reserve_bps),
+            value_at_risk: spec.value_at_risk,
+            segments,
+            sample: spec.verify.sample,
+            validators: self.0.config.validators,
+        };
+        let audit = match deterrence::audit(&job, &self.record(lease).await?) {
+            Ok(audit) => audit,
+            // It was admitted at another price or for more segments: more than all cannot be checked.
+            Err(_) => return Ok(Some(job.validators.max(deterrence::RISK_VALIDATORS))),
+        };
+        let mut drawn = [0u8; 8];
+        self.0.entropy.fill(&mut drawn);
+        let number = u64::from_le_bytes(drawn) % u64::from(deterrence::MILLION);
+        let hit = audit.hits(u32::try_from(number).unwrap_or_default());
+        Ok(hit.then_some(audit.validators))
+    }
+
+    /// What the verdicts so far say of a provider.
+    async fn record(&self, lease: &LeaseRow) -> Result<Record, Error> {
+        let Some(provider) = &lease.provider else { return Ok(Record::default()) };
+        let newest = self.0.store.proof_list_verdicts(&lease.network, provider, VERDICTS_MAX).await?;
+        let soft = |verdict: &Verdict| matches!(verdict, Verdict::Disputed | Verdict::Unknown);
+        let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        Ok(Record {
+            audited: count(newest.len()),
+            since_soft_failure: newest.iter().position(soft).map(count),
+        })
+    }
+
     /// What the lease costs by its terms.
     fn price(&self, lease: &LeaseRow) -> Result<Usd, Error> {
         let offer = doc::offer_from_text(&lease.offer)?;
@@ -173,6 +247,18 @@ impl Proofs {
         let grace = self.0.config.close_grace;
         Ok(policy::cost::owed(offer.billing, offer.price, offer.fee, life, lease.close_at, grace))
     }
+}
+
+/// Verdicts on a provider that count; older ones tell nothing that these do not.
+const VERDICTS_MAX: u32 = 100;
+
+/// What is asked for about a commitment.
+enum Asked {
+    /// It covers no segment.
+    Nothing,
+    /// It is not in the share that is checked.
+    NotDrawn,
+    This(Requested),
 }
 
 enum StandsBy {

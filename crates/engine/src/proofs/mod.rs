@@ -183,6 +183,7 @@ impl Proofs {
         Ok(ProofRequest {
             network: lease.network.clone(),
             label: Label::of(lease.id),
+            execution: lease.execution,
             job_hash: evidence::job_hash(job.id, &job.spec),
             commitment: market::Commitment { root, leaf_count: asked.leaf_count },
             signature: asked.signature.clone(),

@@ -152,6 +152,7 @@ impl World {
         let network = Arc::new(WaagNetwork::new(NetworkParts {
             name: NETWORK.parse().unwrap(),
             market: self.place.consumers.clone(),
+            notary: None,
             from_block: self.place.deployed.block,
             confirmations: 0,
             sender: Arc::new(self.place.sender(self.trap.clone())),

@@ -108,6 +108,11 @@ impl MemoryNotary {
         }
     }
 
+    /// What the log with this name is said to have had.
+    pub(crate) fn anchor_of(&self, log: &[u8; 32]) -> Option<Anchor> {
+        lock(&self.books).anchors.get(log).copied()
+    }
+
     /// When a proof changes by itself next, in real time.
     pub(crate) fn next_due(&self) -> Option<i64> {
         let books = lock(&self.books);
@@ -238,7 +243,14 @@ impl Notary for MemoryNotary {
     }
 
     async fn anchor(&self, anchor: &Anchor) -> Result<(), Error> {
-        lock(&self.books).anchors.insert(anchor.log, *anchor);
+        let mut books = lock(&self.books);
+        // As on chain: what was written down never becomes less, and never something else.
+        if let Some(known) = books.anchors.get(&anchor.log)
+            && (known.size > anchor.size || (known.size == anchor.size && known.root != anchor.root))
+        {
+            return Err(lost());
+        }
+        books.anchors.insert(anchor.log, *anchor);
         Ok(())
     }
 

@@ -10,6 +10,7 @@ use std::sync::atomic::Ordering::SeqCst;
 use std::sync::{Arc, Mutex};
 
 use domain::{Clock, ExecutionId, JobId, JobState, Label, Millis, Probe, Usd};
+use evidence::log::{Reader, Wrong, log_id};
 use market::sim::{SimConfig, SimNetwork};
 use market::{MemoryMachine, Network, Registry};
 use store::Store;
@@ -427,14 +428,17 @@ impl World {
 
     /// Long after the last job nothing may be left.
     async fn rest_in_peace(&mut self) -> Result<(), Violation> {
-        // What is still armed may kill it once more while it does what was left.
-        while self.up.is_none() {
-            self.start().await?;
+        // What is still armed, or another that took over, may end it once more while it does what was left.
+        loop {
+            if self.up.is_none() {
+                self.start().await?;
+            }
             self.time.go_on_to(self.time.real() + STRIDE);
             self.come_to_rest().await?;
+            if self.up.is_some() {
+                break;
+            }
         }
-        self.time.go_on_to(self.time.real() + STRIDE);
-        self.come_to_rest().await?;
         self.check().await?;
         if let Some(left) = self.seen.truth.iter().find(|one| one.open) {
             return Err(format!("{} is left though every job is settled", left.label));
@@ -447,9 +451,23 @@ impl World {
             return Err(format!("{} is held though every job is settled", account.held));
         }
         let engine = Engine::new(self.parts(Arc::new(domain::NoProbe)));
-        crate::audit::whole(&engine, &self.store).await?;
+        let size = crate::audit::whole(&engine, &self.store).await?;
         for gap in crate::common_receipts::hold(&engine, &self.store).await? {
             self.count(format!("unproven {gap}"));
+        }
+        self.is_anchored(&engine, size)
+    }
+
+    /// What was written down at the notary is how the log began.
+    fn is_anchored(&self, engine: &Engine, size: u64) -> Result<(), Violation> {
+        if !self.story.weighed || size == 0 {
+            return Ok(());
+        }
+        let origin = engine.audit_key().unwrap().split('+').next().unwrap().to_owned();
+        let anchor = self.notary.anchor_of(&log_id(&origin)).ok_or("the audit log was never anchored")?;
+        let files = |path: &str| Ok::<_, Wrong>(self.store.audit().read(path).unwrap());
+        if Reader::new(size, files).root(anchor.size) != Ok(anchor.root) {
+            return Err(format!("the audit log at {} records is not what was anchored", anchor.size));
         }
         Ok(())
     }

@@ -36,8 +36,8 @@ pub struct Job {
     pub validators: u32,
 }
 
-/// What is known of a provider.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What is known of a provider; by default nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Record {
     /// Jobs of it that were audited.
     pub audited: u32,

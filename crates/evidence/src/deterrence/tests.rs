@@ -220,3 +220,22 @@ fn validator_stake_outweighs_every_way_to_skip_replays() {
         assert!((saved - lost).abs() < 1e-12, "{skipped} skipped");
     }
 }
+
+/// `docs/a-provider-cheats.md` has these.
+#[test]
+fn figures_of_the_walkthrough_are_those_of_the_formulas() {
+    for (faked, percent, digits) in [(1, 73.3, 1), (2, 53.1, 1), (4, 26.7, 1), (8, 5.46, 2), (16, 0.0513, 4)]
+    {
+        let missed = 100.0 * (1.0 - replayed(32, faked, 8));
+        assert!(rounds_to(missed, digits, percent), "{faked}: {missed}");
+    }
+    assert!((23..=32).all(|faked| replayed(32, faked, 8) == 1.0) && replayed(32, 22, 8) < 1.0);
+    let panel = Panel { validators: 3, corrupt: 0.0, miss: 0.0 };
+    let money = Money { price: 1.0, cost: COST, slash: 1.0, outside: 0.0 };
+    for (faked, lost) in [(1, 0.53), (16, 2.0), (32, 2.0)] {
+        assert!(rounds_to(replayed(32, faked, 8) * panel.loss(&money), 2, lost), "{faked}");
+    }
+    for (segments, audit, share) in [(32.0, 1.0, 0.94), (256.0, 1.0, 0.12), (256.0, 0.1, 0.012)] {
+        assert!(rounds_to(audit * 3.0 * 10.0 / segments, if audit < 1.0 { 3 } else { 2 }, share));
+    }
+}

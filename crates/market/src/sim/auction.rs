@@ -59,6 +59,7 @@ impl Kind for Auction {
             extend: false,
             introduces: false,
             withholds_payment: true,
+            reserve_bps: 0,
             visibility: VISIBILITY,
             bid_window: config.bid_window,
             simulated: true,

@@ -61,6 +61,7 @@ impl Kind for Cloud {
             extend: true,
             introduces: false,
             withholds_payment: false,
+            reserve_bps: 0,
             visibility: VISIBILITY,
             bid_window: Millis::ZERO,
             simulated: true,

@@ -39,6 +39,7 @@ impl Kind for Queue {
             // What is paid in advance cannot be refused afterwards.
             introduces: false,
             withholds_payment: false,
+            reserve_bps: 0,
             visibility: VISIBILITY,
             bid_window: Millis::ZERO,
             simulated: true,

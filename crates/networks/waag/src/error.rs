@@ -34,7 +34,7 @@ impl Cause {
 
 pub(crate) fn of_read(error: ReadError) -> Cause {
     let kind = match error {
-        ReadError::NoMarket { .. } => ErrorKind::Unexpected,
+        ReadError::NoMarket { .. } | ReadError::NoNotary { .. } => ErrorKind::Unexpected,
         ReadError::Unreachable(_) | ReadError::NoBlock(_) => ErrorKind::Unavailable,
     };
     Cause {

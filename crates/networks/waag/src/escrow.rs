@@ -43,7 +43,8 @@ impl Escrow for WaagNetwork {
     async fn void(&self, label: &Label) -> Result<Option<Escrowed>, Error> {
         let Some(found) = self.find(Operation::Void, label).await? else { return Ok(None) };
         let Found { lease, now, .. } = &found;
-        if let Some(order) = lease.order.as_ref().filter(|_| *now > lease.deadline) {
+        let overdue = *now > lease.deadline && !lease.state.is_final();
+        if let Some(order) = lease.order.as_ref().filter(|_| overdue) {
             let key = format!("expire:{label}:{}", lease.state.code());
             self.moving(Operation::Void, key, self.market.calls().expire(order)).await?;
         }

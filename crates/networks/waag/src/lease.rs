@@ -10,7 +10,7 @@ use market::{Commitment, Committed};
 pub(crate) struct Lease {
     /// Its name on the chain.
     pub(crate) id: B256,
-    /// What names it in every transaction; none once it is final.
+    /// What names it in every transaction; none once it is final and nothing can be checked.
     pub(crate) order: Option<Box<Order>>,
     pub(crate) created_at: Timestamp,
     pub(crate) state: State,
@@ -120,7 +120,10 @@ impl Lease {
             None => 0,
         };
         self.close(state, at, used.min(self.span));
-        self.order = None;
+        // A proof of committed work is concluded with its order, also when the lease was over first.
+        if self.commitment.is_none() {
+            self.order = None;
+        }
         self.region = None;
         self.txs.shrink_to_fit();
     }

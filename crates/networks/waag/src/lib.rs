@@ -9,8 +9,10 @@ mod notary;
 mod order;
 
 use std::any::Any;
+use std::collections::HashSet;
 use std::sync::Arc;
 
+use chain::B256;
 use chain::follow::Follower;
 use chain::market::{Market, charge, usd};
 use chain::sender::{Call, IntentKey, Mined, SendError, Sender};
@@ -31,6 +33,8 @@ pub struct Parts {
     pub name: NetworkName,
     /// The market on its chain.
     pub market: Market,
+    /// The notary on the same chain, for work of every network; `None` where nobody checks any.
+    pub notary: Option<chain::notary::Notary>,
     /// The block of the market's creation: nothing of it is older.
     pub from_block: u64,
     /// Blocks that must follow an event before it counts.
@@ -49,6 +53,8 @@ pub struct Parts {
 pub struct WaagNetwork {
     name: NetworkName,
     market: Market,
+    notary: Option<chain::notary::Notary>,
+    from_block: u64,
     follower: Follower,
     sender: Arc<Sender>,
     clock: Arc<dyn Clock>,
@@ -61,6 +67,8 @@ pub struct WaagNetwork {
 #[derive(Default)]
 struct Seen {
     index: Index,
+    /// Our proofs that are not concluded.
+    proving: HashSet<B256>,
     beating: Option<Heartbeat>,
 }
 
@@ -76,9 +84,21 @@ struct Found {
 impl WaagNetwork {
     /// Nothing is asked of the chain yet.
     pub fn new(parts: Parts) -> Self {
-        let Parts { name, market, from_block, confirmations, sender, clock, simulated, heartbeat } = parts;
+        let Parts { name, market, notary, from_block, confirmations, sender, clock, simulated, heartbeat } =
+            parts;
         let follower = market.follower(from_block, confirmations, &[]);
-        Self { name, market, follower, sender, clock, simulated, heartbeat, seen: Mutex::default() }
+        Self {
+            name,
+            market,
+            notary,
+            from_block,
+            follower,
+            sender,
+            clock,
+            simulated,
+            heartbeat,
+            seen: Mutex::default(),
+        }
     }
 
     /// Reads what is new, and says what `look` finds then.
@@ -90,12 +110,17 @@ impl WaagNetwork {
         let mut seen = self.seen.lock().await;
         let read = seen.index.sync(&self.market, &self.follower, self.sender.address()).await;
         read.map_err(|error| error.in_call(&self.name, operation))?;
-        match (seen.index.any_open(), seen.beating.is_some()) {
+        self.beat(&mut seen);
+        Ok(look(&seen.index))
+    }
+
+    /// Keeps the chain going while something of ours waits for it.
+    fn beat(&self, seen: &mut Seen) {
+        match (seen.index.any_open() || !seen.proving.is_empty(), seen.beating.is_some()) {
             (true, false) => seen.beating = Some((self.heartbeat)()),
             (false, true) => seen.beating = None,
             _ => {}
         }
-        Ok(look(&seen.index))
     }
 
     /// The lease with this label, if there is one.

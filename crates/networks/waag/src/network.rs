@@ -40,6 +40,7 @@ impl Network for WaagNetwork {
             extend: true,
             introduces: true,
             withholds_payment: true,
+            reserve_bps: self.market.settings().reserve_bps,
             visibility: Millis::ZERO,
             bid_window: Millis::ZERO,
             simulated: self.simulated,

@@ -1,9 +1,7 @@
 //! One transaction, or one step of an agent, for each act.
 
 use chain::B256;
-use chain::market::Refusal;
-use chain::sender::{Call, IntentKey};
-use domain::RetryStatus;
+use chain::sender::Call;
 use market::Boot;
 
 use super::boot::boot;
@@ -11,15 +9,7 @@ use super::decide::{Act, Agent, View};
 use super::error::ProviderError;
 use super::state::label_of;
 use super::{Fault, Provider};
-
-/// What became of a transaction.
-enum Sent {
-    Mined,
-    /// It did not happen, and would not if it were sent again.
-    Refused(String),
-    /// It may happen later, or has: looking tells.
-    Later,
-}
+use crate::party::hand::Sent;
 
 /// An agent has committed to enough.
 pub(super) fn is_time_to_die(view: &View, leaves: u32) -> bool {
@@ -82,7 +72,7 @@ impl Provider {
     }
 
     async fn pay(&self, key: &str, call: &Call) -> Result<bool, ProviderError> {
-        Ok(matches!(self.send(key, call).await?, Sent::Mined))
+        Ok(self.hand.send(key, call).await? == Sent::Mined)
     }
 
     /// A transaction about a lease.
@@ -100,7 +90,7 @@ impl Provider {
     async fn accept(&mut self, lease: B256) -> Result<bool, ProviderError> {
         let Some(seen) = self.state.leases.get(&lease) else { return Ok(false) };
         let call = self.market.calls().accept(&seen.order);
-        match self.send(&format!("accept:{lease}"), &call).await? {
+        match self.hand.send(&format!("accept:{lease}"), &call).await? {
             Sent::Mined => Ok(true),
             Sent::Later => Ok(false),
             Sent::Refused(why) => {
@@ -114,51 +104,19 @@ impl Provider {
 
     /// Sends what the owner asked for, then removes the request: until then the key stands for it.
     async fn meet_request(&self, id: &str, call: &Call) -> Result<bool, ProviderError> {
-        let key = IntentKey(format!("withdraw:{id}"));
-        match self.sender.send(&key, call).await {
-            Ok(mined) => {
-                tracing::info!(hash = %mined.hash, "earnings are withdrawn as asked");
-                self.request_is_met()?;
-                self.sender.forget(&key).await?;
-                Ok(true)
-            }
-            Err(error) => {
-                let why = reason(&error);
-                tracing::warn!(why, "earnings could not be withdrawn");
-                if error.status() == RetryStatus::Permanent {
-                    self.request_is_met()?;
-                    self.sender.forget(&key).await?;
-                }
-                Ok(false)
-            }
+        let key = format!("withdraw:{id}");
+        let sent = self.hand.send_once(&key, call).await;
+        if sent == Sent::Later {
+            return Ok(false);
         }
+        self.request_is_met()?;
+        self.hand.forget(&key).await?;
+        Ok(sent == Sent::Mined)
     }
 
     fn request_is_met(&self) -> Result<(), ProviderError> {
         let failed = |source| ProviderError::File { path: self.folder.path().to_owned(), source };
         self.folder.withdrawal_done().map_err(failed)
-    }
-
-    /// Sends a transaction whose effect the chain shows. Its key is forgotten once it is done: if the same is wanted
-    /// again, it is another transaction.
-    async fn send(&self, key: &str, call: &Call) -> Result<Sent, ProviderError> {
-        let intent = IntentKey(key.to_owned());
-        match self.sender.send(&intent, call).await {
-            Ok(mined) => {
-                tracing::info!(key, hash = %mined.hash, gas = mined.gas_used, "done on chain");
-                self.sender.forget(&intent).await?;
-                Ok(Sent::Mined)
-            }
-            Err(error) => {
-                let why = reason(&error);
-                tracing::warn!(key, why, "not done on chain");
-                if error.status() != RetryStatus::Permanent {
-                    return Ok(Sent::Later);
-                }
-                self.sender.forget(&intent).await?;
-                Ok(Sent::Refused(why))
-            }
-        }
     }
 
     /// Starts the agent, or finds the one that was started before. That it is about to is kept first: an agent that nobody
@@ -241,9 +199,4 @@ impl Provider {
         self.state.leases.remove(&lease);
         self.save().map(|()| true)
     }
-}
-
-/// The contract's own words where there are some.
-fn reason(error: &chain::sender::SendError) -> String {
-    Refusal::of(error).map_or_else(|| domain::chain(error), |refusal| refusal.to_string())
 }

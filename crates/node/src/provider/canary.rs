@@ -14,8 +14,9 @@ use wire::agent::{CANARY_FILE, CanaryDoc, Fault, hex_of};
 
 use super::Provider;
 use super::error::ProviderError;
-use super::folder::{Folder, write_whole};
+use super::folder::Folder;
 use super::state::label_of;
+use crate::party::files::write_whole;
 
 /// A planted state of one lease.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,16 +1,15 @@
 //! `provider.toml`: every setting with its default, one value each. What is wrong is said by field, with the fix.
 
-use std::collections::BTreeMap;
-use std::fmt::{Display, Write as _};
-use std::path::{Path, PathBuf};
-use std::str::FromStr;
+use std::path::Path;
 
 use chain::Address;
 use domain::{Millis, ProviderName, Region, Usd, UsdPerHour};
 
+use crate::party::settings::{self, POLL_MAX, POLL_MIN, Row, Table, rows};
+pub use crate::party::settings::{ConfigError, Given};
+
 const UNITS_MAX: u32 = 1_024;
-const POLL_MIN: Millis = Millis(50);
-const POLL_MAX: Millis = Millis(60_000);
+const MINUTE: Millis = Millis(60_000);
 const SPAN_MAX: Millis = Millis(366 * 24 * Millis::HOUR.0);
 
 /// What a provider is told by its owner.
@@ -60,232 +59,44 @@ pub struct Config {
     pub confirmations: u64,
 }
 
-/// A setting or the file cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// The file cannot be read.
-    #[error("{path} cannot be read")]
-    Read {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
-    /// The file is no TOML.
-    #[error("{path} is not TOML: mend it at the place named")]
-    Form {
-        /// Which.
-        path: PathBuf,
-        /// Where and why.
-        #[source]
-        source: Box<toml::de::Error>,
-    },
-    /// There is no such setting.
-    #[error("`{field}` is not a setting of a provider: remove it; the settings are {known}")]
-    Unknown {
-        /// As it was written.
-        field: String,
-        /// All there are.
-        known: String,
-    },
-    /// A setting has a value that it cannot have.
-    #[error("`{field}` cannot be `{value}`: {why}")]
-    Value {
-        /// Which.
-        field: &'static str,
-        /// As it was written.
-        value: String,
-        /// What is wrong, and what would be right.
-        why: String,
-    },
-}
+impl Table for Config {
+    const HEAD: &'static str = "What this provider sells, and on which market.";
 
-type Set = fn(&mut Config, &str) -> Result<(), String>;
-
-/// One setting: its name, one line about it, its default as text, and how a text is taken.
-struct Row {
-    key: &'static str,
-    about: &'static str,
-    default: &'static str,
-    set: Set,
-}
-
-fn read<T: FromStr<Err: Display>>(slot: &mut T, text: &str) -> Result<(), String> {
-    *slot = text.parse().map_err(|e: T::Err| e.to_string())?;
-    Ok(())
-}
-
-/// An empty text is no value.
-fn perhaps<T: FromStr<Err: Display>>(slot: &mut Option<T>, text: &str) -> Result<(), String> {
-    *slot = if text.is_empty() { None } else { Some(text.parse().map_err(|e: T::Err| e.to_string())?) };
-    Ok(())
-}
-
-fn address(slot: &mut Option<Address>, text: &str) -> Result<(), String> {
-    perhaps(slot, text).map_err(|_| "write an address: 0x and 40 hexadecimal digits".to_owned())
-}
-
-fn number<T: FromStr + PartialOrd + Display + Copy>(
-    slot: &mut T,
-    text: &str,
-    least: T,
-    most: T,
-) -> Result<(), String> {
-    let wrong = || format!("write a whole number from {least} to {most}");
-    let value: T = text.parse().map_err(|_| wrong())?;
-    if !(least..=most).contains(&value) {
-        return Err(wrong());
-    }
-    *slot = value;
-    Ok(())
-}
-
-fn limit<T: FromStr + PartialOrd + Display + Copy + From<u8>>(
-    slot: &mut Option<T>,
-    text: &str,
-) -> Result<(), String> {
-    let wrong = "write a whole number from 1, or nothing for all that there is";
-    *slot = match text {
-        "" => None,
-        text => {
-            let value: T = text.parse().map_err(|_| wrong.to_owned())?;
-            Some(value).filter(|value| *value >= T::from(1)).ok_or_else(|| wrong.to_owned())?.into()
-        }
-    };
-    Ok(())
-}
-
-fn span(slot: &mut Millis, text: &str, least: Millis, most: Millis) -> Result<(), String> {
-    let mut value = Millis::ZERO;
-    read(&mut value, text)?;
-    if !(least..=most).contains(&value) {
-        return Err(format!("write a length of time from {least} to {most}"));
-    }
-    *slot = value;
-    Ok(())
-}
-
-fn amount(slot: &mut Option<Usd>, text: &str) -> Result<(), String> {
-    perhaps(slot, text)?;
-    let negative = slot.is_some_and(Usd::is_negative);
-    if negative { Err("write an amount of dollars that is not below nothing".to_owned()) } else { Ok(()) }
-}
-
-fn price(slot: &mut UsdPerHour, text: &str) -> Result<(), String> {
-    let mut value = UsdPerHour::default();
-    read(&mut value, text)?;
-    if value.per_hour() <= Usd::ZERO {
-        return Err("write a price above nothing, for example 0.50".to_owned());
-    }
-    *slot = value;
-    Ok(())
-}
-
-fn url(slot: &mut String, text: &str) -> Result<(), String> {
-    if !text.starts_with("http://") && !text.starts_with("https://") {
-        return Err("write the URL of a JSON-RPC endpoint, for example http://127.0.0.1:8545".to_owned());
-    }
-    text.clone_into(slot);
-    Ok(())
-}
-
-const MINUTE: Millis = Millis(60_000);
-
-macro_rules! rows {
-    ($($key:literal, $about:literal, $default:literal, $set:expr;)*) => {
-        /// Every setting, in the order in which they are written.
-        const ROWS: &[Row] = &[$(Row { key: $key, about: $about, default: $default, set: $set },)*];
-    };
-}
-
-rows! {
-    "rpc_url", "JSON-RPC of the chain", "http://127.0.0.1:8545", |c, t| url(&mut c.rpc_url, t);
-    "market", "address of the market there", "", |c, t| address(&mut c.market, t);
+    const ROWS: &'static [Row<Self>] = rows! {
+        Self:
+    "rpc_url", "JSON-RPC of the chain", "http://127.0.0.1:8545", |c, t| settings::url(&mut c.rpc_url, t);
+    "market", "address of the market there", "", |c, t| settings::address(&mut c.market, t);
     "from_block", "no event of the market is older than this block", "0",
-        |c, t| number(&mut c.from_block, t, 0, u64::MAX);
-    "name", "what you call yourself, in lower case", "provider", |c, t| read(&mut c.name, t);
-    "region", "where the machine stands", "EU", |c, t| read(&mut c.region, t);
-    "price_per_hour_usd", "for one unit", "0.50", |c, t| price(&mut c.price, t);
+        |c, t| settings::number(&mut c.from_block, t, 0, u64::MAX);
+    "name", "what you call yourself, in lower case", "provider", |c, t| settings::read(&mut c.name, t);
+    "region", "where the machine stands", "EU", |c, t| settings::read(&mut c.region, t);
+    "price_per_hour_usd", "for one unit", "0.50", |c, t| settings::price(&mut c.price, t);
     "units", "equal parts of the machine; each serves one lease", "1",
-        |c, t| number(&mut c.units, t, 1, UNITS_MAX);
-    "stake_usd", "stake to hold; empty: what the market asks for", "", |c, t| amount(&mut c.stake, t);
+        |c, t| settings::number(&mut c.units, t, 1, UNITS_MAX);
+    "stake_usd", "stake to hold; empty: what the market asks for", "", |c, t| settings::amount(&mut c.stake, t);
     "available", "how long an offer stands before it is renewed", "30days",
-        |c, t| span(&mut c.available, t, Millis::HOUR, SPAN_MAX);
-    "span_max", "the longest lease that is taken", "1day", |c, t| span(&mut c.span_max, t, MINUTE, SPAN_MAX);
+        |c, t| settings::span(&mut c.available, t, Millis::HOUR, SPAN_MAX);
+    "span_max", "the longest lease that is taken", "1day", |c, t| settings::span(&mut c.span_max, t, MINUTE, SPAN_MAX);
     "startup", "from acceptance to a running agent, as told to consumers", "2s",
-        |c, t| span(&mut c.startup, t, Millis(1), Millis::HOUR);
+        |c, t| settings::span(&mut c.startup, t, Millis(1), Millis::HOUR);
     "cpus_milli", "thousandths of a core to offer at most; empty: all", "",
-        |c, t| limit(&mut c.cpus_milli, t);
-    "memory_mib", "memory to offer at most; empty: all", "", |c, t| limit(&mut c.memory_mib, t);
+        |c, t| settings::limit(&mut c.cpus_milli, t);
+    "memory_mib", "memory to offer at most; empty: all", "", |c, t| settings::limit(&mut c.memory_mib, t);
     "disk_mib", "disk to offer at most; empty: four fifths of what is free", "",
-        |c, t| limit(&mut c.disk_mib, t);
-    "accelerators", "whether accelerators are offered", "true", |c, t| read(&mut c.accelerators, t);
-    "poll", "time between two looks at the chain", "1s", |c, t| span(&mut c.poll, t, POLL_MIN, POLL_MAX);
+        |c, t| settings::limit(&mut c.disk_mib, t);
+    "accelerators", "whether accelerators are offered", "true", |c, t| settings::read(&mut c.accelerators, t);
+    "poll", "time between two looks at the chain", "1s", |c, t| settings::span(&mut c.poll, t, POLL_MIN, POLL_MAX);
     "withdraw_to", "where earnings go; empty: the provider's own account", "",
-        |c, t| address(&mut c.withdraw_to, t);
+        |c, t| settings::address(&mut c.withdraw_to, t);
     "withdraw_above_usd", "earnings above this leave by themselves; empty: never", "",
-        |c, t| amount(&mut c.withdraw_above, t);
+        |c, t| settings::amount(&mut c.withdraw_above, t);
     "fee_cap_gwei", "most that a unit of gas may cost", "500",
-        |c, t| number(&mut c.fee_cap_gwei, t, 1, 1_000_000);
-    "tip_gwei", "tip for a unit of gas", "1", |c, t| number(&mut c.tip_gwei, t, 0, 1_000_000);
+        |c, t| settings::number(&mut c.fee_cap_gwei, t, 1, 1_000_000);
+    "tip_gwei", "tip for a unit of gas", "1", |c, t| settings::number(&mut c.tip_gwei, t, 0, 1_000_000);
     "confirmations", "blocks that must follow before anything counts as done", "0",
-        |c, t| number(&mut c.confirmations, t, 0, 256);
-}
+        |c, t| settings::number(&mut c.confirmations, t, 0, 256);
+    };
 
-/// Settings as text, by name.
-pub type Given = BTreeMap<String, String>;
-
-impl Config {
-    /// The settings in `file`; what it does not name has its default.
-    ///
-    /// # Errors
-    /// When the file cannot be used, with the field and the fix.
-    pub fn load(file: &Path) -> Result<Self, ConfigError> {
-        let path = || file.to_owned();
-        let text =
-            std::fs::read_to_string(file).map_err(|source| ConfigError::Read { path: path(), source })?;
-        let table: toml::Table =
-            text.parse().map_err(|e| ConfigError::Form { path: path(), source: Box::new(e) })?;
-        let text_of = |value: toml::Value| match value {
-            toml::Value::String(text) => text,
-            other => other.to_string(),
-        };
-        Self::of(&table.into_iter().map(|(key, value)| (key, text_of(value))).collect())
-    }
-
-    /// The settings with these values, and defaults for the rest.
-    ///
-    /// # Errors
-    /// With the field and the fix.
-    pub fn of(given: &Given) -> Result<Self, ConfigError> {
-        if let Some(field) = given.keys().find(|key| !ROWS.iter().any(|row| row.key == key.as_str())) {
-            let known = ROWS.iter().map(|row| row.key).collect::<Vec<_>>().join(", ");
-            return Err(ConfigError::Unknown { field: field.escape_default().to_string(), known });
-        }
-        let mut config = Self::blank()?;
-        for row in ROWS {
-            let text = given.get(row.key).map_or(row.default, String::as_str);
-            (row.set)(&mut config, text).map_err(|why| {
-                let value = text.chars().take(80).flat_map(char::escape_default).collect();
-                ConfigError::Value { field: row.key, value, why }
-            })?;
-        }
-        Ok(config)
-    }
-
-    /// A file with these values and every other setting at its default.
-    pub fn file(given: &Given) -> String {
-        let mut text = String::from("# What this provider sells, and on which market.\n");
-        for row in ROWS {
-            let value = given.get(row.key).map_or(row.default, String::as_str);
-            // Writing to a string cannot fail.
-            let _ = write!(text, "\n# {}\n{} = {}\n", row.about, row.key, toml::Value::from(value));
-        }
-        text
-    }
-
-    /// Something to write settings into; every one of its values is replaced by a default at least.
     fn blank() -> Result<Self, ConfigError> {
         let impossible = |field: &'static str| {
             move |value: String| ConfigError::Value { field, value, why: "it is the default".to_owned() }
@@ -313,6 +124,29 @@ impl Config {
             tip_gwei: 0,
             confirmations: 0,
         })
+    }
+}
+
+impl Config {
+    /// The settings in `file`; what it does not name has its default.
+    ///
+    /// # Errors
+    /// When the file cannot be used, with the field and the fix.
+    pub fn load(file: &Path) -> Result<Self, ConfigError> {
+        settings::load(file)
+    }
+
+    /// The settings with these values, and defaults for the rest.
+    ///
+    /// # Errors
+    /// With the field and the fix.
+    pub fn of(given: &Given) -> Result<Self, ConfigError> {
+        settings::of(given)
+    }
+
+    /// A file with these values and every other setting at its default.
+    pub fn file(given: &Given) -> String {
+        settings::file::<Self>(given)
     }
 }
 

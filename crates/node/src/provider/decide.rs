@@ -24,6 +24,7 @@ use domain::{Hardware, Millis, Timestamp};
 use super::folder::Withdrawal;
 use super::hardware;
 use super::state::SeenOffer;
+use crate::party::stake::{Purse, Step};
 
 /// An agent that cannot be started this often is given up, and its lease with it.
 pub(crate) const START_FAILURES_MAX: u32 = 3;
@@ -99,6 +100,13 @@ pub(crate) struct View {
     pub(crate) leases: Vec<LeaseView>,
     pub(crate) draining: bool,
     pub(crate) withdrawal: Option<Withdrawal>,
+}
+
+impl View {
+    fn purse(&self) -> Purse {
+        let Account { stake, balance, .. } = self.account;
+        Purse { stake, balance, tokens: self.tokens, allowance: self.allowance }
+    }
 }
 
 /// One thing to do.
@@ -312,30 +320,24 @@ fn stands(view: &View, wish: &Wish, offer: &SeenOffer) -> bool {
 
 /// Brings the stake up to what is wanted, then posts the offer.
 fn sell(view: &View, wish: &Wish, plan: &mut Plan) {
-    let short = wish.stake.saturating_sub(view.account.stake);
-    if short == 0 {
-        let offer = OfferId::new(view.me, salt(view.offers.len()));
-        let until = view.now + wish.available;
-        let terms = OfferTerms {
-            price_per_hour: wish.price_per_hour,
-            units: wish.units,
-            // At once, whatever the time of the block in which the first lease is accepted.
-            available_from: 0,
-            available_until: u64::try_from(until.0 / 1000).unwrap_or_default(),
-        };
-        plan.acts.push(Act::PostOffer { offer, terms });
-        return;
-    }
-    let amount = short.saturating_sub(view.account.balance);
-    plan.acts.push(match amount {
-        0 => Act::Stake { amount: short },
-        _ if amount > view.tokens => {
-            plan.missing = amount - view.tokens;
-            return;
+    match view.purse().towards(wish.stake) {
+        Step::Approve(amount) => plan.acts.push(Act::Approve { amount }),
+        Step::Deposit(amount) => plan.acts.push(Act::Deposit { amount }),
+        Step::Stake(amount) => plan.acts.push(Act::Stake { amount }),
+        Step::Missing(amount) => plan.missing = amount,
+        Step::There => {
+            let offer = OfferId::new(view.me, salt(view.offers.len()));
+            let until = view.now + wish.available;
+            let terms = OfferTerms {
+                price_per_hour: wish.price_per_hour,
+                units: wish.units,
+                // At once, whatever the time of the block in which the first lease is accepted.
+                available_from: 0,
+                available_until: u64::try_from(until.0 / 1000).unwrap_or_default(),
+            };
+            plan.acts.push(Act::PostOffer { offer, terms });
         }
-        _ if amount > view.allowance => Act::Approve { amount },
-        _ => Act::Deposit { amount },
-    });
+    }
 }
 
 /// An offer's number is how many were posted before it, so that a new one never takes the name of an old one.

@@ -13,9 +13,8 @@
 //! | `drain` | while it is there, the daemon takes no lease and ends with the last one |
 //! | `withdraw.json` | a request to send earnings, removed when it is done |
 
-use std::fs::{self, DirBuilder, File};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use chain::Address;
@@ -24,6 +23,7 @@ use domain::{Entropy, Label};
 use serde::{Deserialize, Serialize};
 
 use super::error::ProviderError;
+use crate::party::files::{self, removed, write_whole};
 
 const ACCOUNT_KEY: &str = "provider.key";
 
@@ -90,8 +90,7 @@ impl Folder {
     /// When the folder cannot be used.
     pub fn drain(&self, on: bool) -> Result<(), ProviderError> {
         let path = self.0.join("drain");
-        let done = if on { File::create(&path).map(|_| ()) } else { removed(&path) };
-        done.map_err(|source| ProviderError::File { path, source })
+        files::mark(&path, on).map_err(|source| ProviderError::File { path, source })
     }
 
     /// Asks the daemon to send earnings.
@@ -122,12 +121,7 @@ impl Folder {
     }
 
     pub(crate) fn make(&self) -> Result<(), ProviderError> {
-        // Others may pass through, to agents' files below, and read nothing.
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o711)
-            .create(&self.0)
-            .map_err(|source| ProviderError::File { path: self.0.clone(), source })
+        files::make(&self.0).map_err(|source| ProviderError::File { path: self.0.clone(), source })
     }
 
     pub(crate) fn journal(&self) -> PathBuf {
@@ -145,13 +139,8 @@ impl Folder {
     /// Takes the folder for one daemon; the lock is let go when the file is dropped.
     pub(crate) fn lock(&self) -> Result<File, ProviderError> {
         let path = self.0.join("provider.lock");
-        let failed = |source| ProviderError::File { path: path.clone(), source };
-        let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(failed)?;
-        match file.try_lock() {
-            Ok(()) => Ok(file),
-            Err(fs::TryLockError::WouldBlock) => Err(ProviderError::InUse { folder: self.0.clone() }),
-            Err(fs::TryLockError::Error(source)) => Err(failed(source)),
-        }
+        let taken = files::lock(&path).map_err(|source| ProviderError::File { path, source })?;
+        taken.ok_or_else(|| ProviderError::InUse { folder: self.0.clone() })
     }
 
     /// Whether a daemon runs on the folder.
@@ -180,22 +169,4 @@ impl Folder {
     fn agents(&self) -> PathBuf {
         self.0.join("keys").join("agents")
     }
-}
-
-fn removed(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
-}
-
-/// Replaces a file so that it is there whole, the old one or the new one, also after a loss of power.
-pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let beside = path.with_extension("new");
-    let mut file = File::options().create(true).truncate(true).write(true).mode(0o600).open(&beside)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&beside, path)?;
-    let folder = path.parent().unwrap_or(Path::new("."));
-    File::open(folder).and_then(|folder| folder.sync_all())
 }

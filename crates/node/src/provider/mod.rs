@@ -32,9 +32,8 @@ use std::sync::Arc;
 use chain::Address;
 use chain::embedded::CHAIN_ID;
 use chain::follow::Follower;
-use chain::journal::FileJournal;
-use chain::market::{Market, MarketEvent, Spec, charge, micros};
-use chain::sender::{Sender, SenderSettings};
+use chain::market::{Market, MarketEvent, Refusal, Spec, charge, micros};
+use chain::sender::SendError;
 use custody::EvmSigner;
 use domain::{Entropy, Hardware, Millis, RetryStatus, Timestamp, UsdPerHour};
 use market::Machine;
@@ -48,16 +47,12 @@ pub use self::status::{LeaseStatus, OfferStatus, Status, status};
 
 use self::decide::Wish;
 use self::state::State;
+use crate::party::daemon::{self, Next, Ticks};
+use crate::party::files;
+use crate::party::hand::{Gas, Hand};
 
-const GWEI: u128 = 1_000_000_000;
-const GAS_CEILING: u64 = 1_000_000;
-const SEND_WAIT: Millis = Millis(20_000);
-const SEND_POLL: Millis = Millis(50);
-const REPLACE_AFTER: Millis = Millis(10_000);
 /// A daemon that is to die has to see the moment.
 const FAULT_POLL: Millis = Millis(50);
-/// The wait after an error doubles from the poll up to this.
-const ERROR_WAIT_MAX: Millis = Millis(30_000);
 const BASIS_POINTS: u128 = 10_000;
 
 /// Misbehaviour on purpose: for demonstrations and tests, on the embedded chain only, or to try validators.
@@ -102,7 +97,7 @@ pub struct Provider {
     wish: Wish,
     signer: EvmSigner,
     market: Market,
-    sender: Sender,
+    hand: Hand,
     follower: Follower,
     state: State,
     /// Something is not in the file that belongs there.
@@ -148,7 +143,7 @@ pub fn init(folder: &Path, given: &Given, entropy: &dyn Entropy) -> Result<Addre
     let signer = folder.account(entropy)?;
     let path = folder.config();
     // Last, so that a folder with it is whole.
-    folder::write_whole(&path, Config::file(given).as_bytes())
+    files::write_whole(&path, Config::file(given).as_bytes())
         .map_err(|source| ProviderError::File { path, source })?;
     Ok(signer.address())
 }
@@ -161,36 +156,30 @@ pub fn init(folder: &Path, given: &Given, entropy: &dyn Entropy) -> Result<Addre
 pub async fn run(
     mut provider: Provider,
     clock: &dyn domain::Clock,
-    mut stopped: watch::Receiver<bool>,
+    stopped: watch::Receiver<bool>,
 ) -> Result<Ended, ProviderError> {
-    let mut failures = 0u32;
-    while !*stopped.borrow() {
-        let next_due = match provider.tick(clock.now()).await {
-            Ok(Tick { dies: true, .. }) => return Ok(Ended::Dies),
-            Ok(Tick { drained: true, .. }) => return Ok(Ended::Drained),
-            Ok(tick) => {
-                failures = 0;
-                tick.next_due
-            }
-            Err(error) if error.status() == RetryStatus::Permanent => return Err(error),
-            Err(error) => {
-                tracing::warn!(error = domain::chain(&error), "the provider waits");
-                failures = failures.saturating_add(1);
-                let wait = provider.config.poll.times(1 << failures.min(10)).min(ERROR_WAIT_MAX);
-                clock.now() + wait
-            }
-        };
-        let pause = next_due.since(clock.now()).duration();
-        tokio::select! {
-            () = tokio::time::sleep(pause) => {}
-            changed = stopped.changed() => {
-                if changed.is_err() {
-                    break;
-                }
-            }
-        }
+    Ok(daemon::run(&mut provider, clock, stopped).await?.unwrap_or(Ended::Stopped))
+}
+
+impl Ticks for Provider {
+    type Ended = Ended;
+    type Error = ProviderError;
+
+    async fn step(&mut self, now: Timestamp) -> Result<Next<Ended>, ProviderError> {
+        Ok(match self.tick(now).await? {
+            Tick { dies: true, .. } => Next::Over(Ended::Dies),
+            Tick { drained: true, .. } => Next::Over(Ended::Drained),
+            Tick { next_due, .. } => Next::At(next_due),
+        })
     }
-    Ok(Ended::Stopped)
+
+    fn status(error: &ProviderError) -> RetryStatus {
+        error.status()
+    }
+
+    fn poll(&self) -> Millis {
+        self.config.poll
+    }
 }
 
 /// The market that a configuration names.
@@ -222,18 +211,10 @@ impl Provider {
         let signer = folder.account(entropy.as_ref())?;
         let wish = wish(&config, &measured, &market, signer.address())?;
         let state = state::load(&folder.state(), chain_id, market.address())?;
-        let settings = SenderSettings {
-            chain_id,
-            fee_cap_wei: u128::from(config.fee_cap_gwei) * GWEI,
-            tip_wei: u128::from(config.tip_gwei) * GWEI,
-            gas_ceiling: GAS_CEILING,
-            wait: SEND_WAIT,
-            poll: SEND_POLL,
-            replace_after: REPLACE_AFTER,
-            confirmations: config.confirmations,
-        };
-        let journal = Arc::new(FileJournal::open(&folder.journal())?);
-        let sender = Sender::new(market.provider().clone(), Arc::new(signer.clone()), journal, settings);
+        let Config { fee_cap_gwei, tip_gwei, confirmations, .. } = config;
+        let gas = Gas { fee_cap_gwei, tip_gwei, confirmations };
+        let words = |error: &SendError| Refusal::of(error).map(|refusal| refusal.to_string());
+        let hand = Hand::new(market.provider().clone(), chain_id, &signer, &folder.journal(), gas, words)?;
         let follower = market.follower(config.from_block, config.confirmations, &MarketEvent::NAMING);
         let saved_block = state.cursor.as_ref().map_or(0, |cursor| cursor.number);
         Ok(Self {
@@ -245,7 +226,7 @@ impl Provider {
             wish,
             signer,
             market,
-            sender,
+            hand,
             follower,
             state,
             unsaved: false,

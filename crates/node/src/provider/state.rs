@@ -14,7 +14,7 @@ use market::MachineRef;
 use serde::{Deserialize, Serialize};
 
 use super::error::ProviderError;
-use super::folder::write_whole;
+use crate::party::files::write_whole;
 
 /// An offer of ours, as its event said.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -24,6 +24,10 @@ const TICKS_MAX: usize = 50;
 pub(crate) struct SetClock(AtomicI64);
 
 impl SetClock {
+    pub(crate) fn at_start() -> Self {
+        Self(AtomicI64::new(START_S * 1000))
+    }
+
     pub(crate) fn advance(&self, seconds: i64) {
         self.0.fetch_add(seconds * 1000, Ordering::SeqCst);
     }
@@ -46,7 +50,7 @@ pub(crate) struct Scene {
     pub(crate) machine: Arc<MemoryMachine>,
 }
 
-fn sender(chain: &EmbeddedChain, signer: &EvmSigner, file: &Path) -> Sender {
+pub(crate) fn sender(chain: &EmbeddedChain, signer: &EvmSigner, file: &Path) -> Sender {
     let settings = SenderSettings {
         chain_id: chain.chain_id(),
         fee_cap_wei: 500_000_000_000,
@@ -68,7 +72,7 @@ impl Scene {
 
     pub(crate) async fn on_chain(chain_id: u64) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let clock = Arc::new(SetClock(AtomicI64::new(START_S * 1000)));
+        let clock = Arc::new(SetClock::at_start());
         let owner = EvmSigner::mint(&OsEntropy).unwrap();
         let deployer_wei = U256::from(10_u128.pow(21));
         let genesis = Genesis { chain_id, deployer: owner.address(), deployer_wei, seed: [9; 32] };

@@ -1,7 +1,11 @@
-//! Providers on the contracts of an embedded chain, which they reach over HTTP as any other.
+//! Providers and validators on the contracts of an embedded chain, which they reach over HTTP as any other.
 
 #![cfg(test)]
 mod common;
 mod crash;
 mod leases;
 mod offers;
+mod plane;
+mod scales;
+mod validators;
+mod verdicts;

@@ -5,7 +5,7 @@ use domain::{
     ProviderName, Refusal, Region, Requirement, Timestamp,
 };
 use waag_policy::eligibility::{refusal, refusal_of_assigned};
-use waag_policy::placement::Situation;
+use waag_policy::placement::{Situation, estimate};
 
 use crate::support::{MINUTE, NOW, SECOND, first, hourly, offer, only, queue, spec, usd};
 
@@ -62,6 +62,7 @@ impl Case {
     fn break_rule(&mut self, rule: Refusal) {
         match rule {
             Refusal::Network => self.spec.infra = only(&["akash"]),
+            Refusal::ValueUncovered => self.spec.value_at_risk = usd("0.01"),
             Refusal::Region => self.offer.region = Some("US-CA".parse().unwrap()),
             Refusal::Assurance => self.offer.assurance = Assurance::Claimed,
             Refusal::Cpus => self.offer.hardware.cpus_milli = 4_001,
@@ -109,6 +110,21 @@ fn an_offer_that_breaks_two_rules_gets_the_code_of_the_earlier_one() {
             assert_eq!(case.refusal(), Some(earlier), "with {later} broken as well");
         }
     }
+}
+
+#[test]
+fn a_value_at_risk_needs_checks_and_stake_that_outweigh_it() {
+    let mut case = Case::fitting();
+    let total = estimate(&case.situation(), &case.offer).total;
+    let network = case.offer.id.network.clone();
+    let with = |case: &Case, cover| {
+        let covers = [(network.clone(), cover)].into();
+        refusal(&Situation { covers: &covers, ..case.situation() }, &case.offer)
+    };
+    case.spec.value_at_risk = total.basis_points(5_000);
+    assert_eq!(with(&case, 5_000), None);
+    assert_eq!(with(&case, 4_900), Some(Refusal::ValueUncovered));
+    assert_eq!(case.refusal(), Some(Refusal::ValueUncovered), "nobody checks anything");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use domain::{
 };
 use waag_policy::placement::{RANKED_MAX, Situation, place, render};
 
-use crate::support::{MINUTE, NOW, SECOND, first, hourly, offer, only, queue, spec, usd};
+use crate::support::{MINUTE, NO_COVER, NOW, SECOND, first, hourly, offer, only, queue, spec, usd};
 
 const FIRST: PlacementId = PlacementId::from_bytes([2; 10]);
 const CHILD: PlacementId = PlacementId::from_bytes([3; 10]);
@@ -127,6 +127,7 @@ fn failover_child() -> String {
         parent: Some(FIRST),
         cause: PlacementCause::Lost(ExecutionId::from_bytes([7; 10])),
         lost: &lost,
+        covers: &NO_COVER,
         failover: true,
         stale_after: MINUTE.times(2),
         ..first(&job)
@@ -163,6 +164,7 @@ fn all_refused() -> String {
             Refusal::Budget => offer.fee = usd("5.00"),
             Refusal::Deadline => offer.startup = Millis::HOUR.times(2),
             Refusal::PriceUnknown => offer.price = hourly("0"),
+            Refusal::ValueUncovered => offer.price = hourly("0.01"),
             Refusal::Stale => offer.seen_at = NOW - MINUTE.times(5),
             Refusal::Stock => offer.stock = Some(0),
             Refusal::ProviderLost => offer.provider = Some("gone".parse().unwrap()),
@@ -170,7 +172,10 @@ fn all_refused() -> String {
         offer
     });
     // Enough for the slow offer, so that time alone speaks against it.
-    let situation = Situation { lost: &lost, budget_left: usd("4.90"), ..first(&job) };
+    // A hundredth of a dollar is outweighed by every price but one.
+    job.value_at_risk = usd("0.01");
+    let covers = [("sim-cloud".parse().unwrap(), 10_000)].into();
+    let situation = Situation { lost: &lost, covers: &covers, budget_left: usd("4.90"), ..first(&job) };
     plan(FIRST, &situation, &offers)
 }
 

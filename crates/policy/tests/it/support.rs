@@ -1,8 +1,11 @@
 //! A job, offers and a situation in which everything fits; tests change what they are about.
 
+use std::collections::BTreeMap;
+
 use domain::{
-    Assurance, Billing, Budget, FailoverRule, Firmness, Hardware, JobId, JobSpec, Level, Millis, Offer,
-    OfferRef, PlacementCause, Quote, Requirement, Targets, Timestamp, Usd, UsdPerHour, Verify, VerifyMethod,
+    Assurance, Billing, Budget, FailoverRule, Firmness, Hardware, JobId, JobSpec, Level, Millis, NetworkName,
+    Offer, OfferRef, PlacementCause, Quote, Requirement, Targets, Timestamp, Usd, UsdPerHour, Verify,
+    VerifyMethod,
 };
 use waag_policy::placement::Situation;
 
@@ -51,6 +54,9 @@ pub(crate) fn spec(budget: &str) -> JobSpec {
     }
 }
 
+/// Nobody checks anything.
+pub(crate) static NO_COVER: BTreeMap<NetworkName, u32> = BTreeMap::new();
+
 /// The job's first plan: ten minutes of work, all of the budget left.
 pub(crate) fn first(spec: &JobSpec) -> Situation<'_> {
     Situation {
@@ -66,6 +72,7 @@ pub(crate) fn first(spec: &JobSpec) -> Situation<'_> {
         cause: PlacementCause::First,
         lost: &[],
         refused_recently: &[],
+        covers: &NO_COVER,
         failover: false,
         stale_after: MINUTE,
         release_margin: MINUTE,

@@ -5,8 +5,12 @@
 //! - `market.rs`: the same through our own market on the embedded chain.
 //! - `sandboxed.rs`: the same with a real agent and a real sandbox each.
 //! - `start.rs`: `waag up` to ready, and its memory when idle.
+//! - `commitment.rs`: what committing to states costs beside BLAKE3 of the same bytes, and its memory.
+//! - `audit.rs`: records of the audit log, and proofs that they stand there.
 //! - `limits.rs`: what disk and kernel allow.
 
+mod audit;
+mod commitment;
 mod control_plane;
 mod limits;
 mod market;
@@ -36,9 +40,19 @@ struct Report {
     up_first_start_ms: f64,
     up_next_start_ms: f64,
     idle_memory_mib: f64,
+    audit_records_per_s: f64,
+    /// In a log of a million records.
+    inclusion_proof_us: f64,
     /// Of this process, which has run so many jobs at the end.
     memory_mib: f64,
     memory_after_jobs: u32,
+    /// Throughput with states of 64 MiB, as a share of that of BLAKE3 alone.
+    commit_vs_blake3: f64,
+    /// The same with states of 1 MiB.
+    commit_vs_blake3_1mib: f64,
+    blake3_gib_per_s: f64,
+    /// For a state of 10 GiB.
+    commit_memory_mib: f64,
     disk_syncs_per_s: f64,
     process_starts_per_s: f64,
     fsync: &'static str,
@@ -56,6 +70,8 @@ pub(crate) async fn run(bench: &Bench, out: &Out) -> Done {
     let (mut control, mut sandboxed, mut syncs, mut starts) =
         (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let (mut first, mut next, mut memory, mut market) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let mut commitments = commitment::Commitments::default();
+    let (mut records, mut proofs) = (Vec::new(), Vec::new());
     for n in 0..bench.runs {
         out.say(&format!("run {} of {}", n + 1, bench.runs));
         let at = |name: &str| folder.path().join(format!("{name}-{n}"));
@@ -67,6 +83,9 @@ pub(crate) async fn run(bench: &Bench, out: &Out) -> Done {
         memory.push(up.idle_mib);
         control.push(control_plane::jobs_per_s(&settings(&at("control"))?, bench.jobs).await?);
         market.push(market::jobs_per_s(&with_market(&at("market"))?, bench.jobs / 2).await?);
+        commitments.measure(folder.path())?;
+        records.push(audit::records_per_s(&at("audit")).await?);
+        proofs.push(audit::inclusion_proof_us()?);
         sandboxed.push(sandboxed::jobs_per_s(&settings(&at("sandboxed"))?, bench.jobs / 2).await?);
     }
     let memory_after_jobs = bench.memory_jobs;
@@ -81,8 +100,14 @@ pub(crate) async fn run(bench: &Bench, out: &Out) -> Done {
         up_first_start_ms: median(first),
         up_next_start_ms: median(next),
         idle_memory_mib: median(memory),
+        audit_records_per_s: median(records),
+        inclusion_proof_us: median(proofs),
         memory_mib: median(vec![memory_mib]),
         memory_after_jobs,
+        commit_vs_blake3: median(commitments.large) / 100.0,
+        commit_vs_blake3_1mib: median(commitments.small) / 100.0,
+        blake3_gib_per_s: median(commitments.blake3_gib_per_s),
+        commit_memory_mib: commitment::memory_mib(folder.path())?,
         disk_syncs_per_s: median(syncs),
         process_starts_per_s: median(starts),
         fsync: "WAL, synchronous=FULL: every transaction is synced before it is answered",
@@ -169,6 +194,7 @@ fn text(report: &Report) -> String {
             format!("control plane and its clients in one process, after {} jobs", report.memory_after_jobs);
         row("resident memory, MiB", report.memory_mib, "-", after);
     }
+    evidence(report, &mut row);
     row(
         "syncs/s of this disk",
         *disk_syncs_per_s,
@@ -185,4 +211,33 @@ fn text(report: &Report) -> String {
         report.load_1m,
         report.fsync
     )
+}
+
+/// What committing and the audit log cost.
+fn evidence(report: &Report, row: &mut impl FnMut(&str, f64, &str, String)) {
+    let beside = format!("BLAKE3 of the same files alone: {:.1} GiB/s on one core", report.blake3_gib_per_s);
+    row("committing, % of BLAKE3, states of 64 MiB", report.commit_vs_blake3 * 100.0, "90", beside);
+    row(
+        "committing, % of BLAKE3, states of 1 MiB",
+        report.commit_vs_blake3_1mib * 100.0,
+        "90",
+        "a signature each".to_owned(),
+    );
+    row("memory of committing, MiB", report.commit_memory_mib, "-", "to a state of 10 GiB".to_owned());
+    audit_rows(row, report);
+}
+
+fn audit_rows(row: &mut impl FnMut(&str, f64, &str, String), report: &Report) {
+    row(
+        "audit records/s",
+        report.audit_records_per_s,
+        "-",
+        "signed and synced in batches of 1,024".to_owned(),
+    );
+    row(
+        "proof of inclusion, us",
+        report.inclusion_proof_us,
+        "-",
+        "in a log of 1,000,000 records, tiles in memory".to_owned(),
+    );
 }

@@ -411,6 +411,7 @@ fn build(
     Arc::new(WaagNetwork::new(Parts {
         name: "waag".parse().unwrap(),
         market: market.clone(),
+        notary: None,
         from_block,
         confirmations: 0,
         sender: Arc::clone(&consumer.sender),

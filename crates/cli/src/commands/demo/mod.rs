@@ -1,30 +1,38 @@
 //! `waag demo`: a whole job, bought first on our own market, whose provider dies in the middle of the work, and finished on
-//! a simulated network.
+//! a simulated network; its work is checked by validators that are drawn afterwards. Then the same job on a provider that
+//! fabricates half of it.
+//!
+//! - `cheater.rs`: the second act.
+//! - `tell.rs`: what is said in the end.
+
+mod cheater;
+mod tell;
 
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use domain::{Clock, Usd};
-use serde::Serialize;
-use serde_json::{Value, json};
+use cheater::Cheated;
+use domain::Clock;
+use serde_json::Value;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 use wire::rest::{JobDoc, OffersDoc, PlanJob};
 
 use super::offers::Shown;
+use super::run::job_file::JobFile;
 use super::run::{ended, job_file, submit};
-use super::{Session, market, offers, outputs};
+use super::{Session, audit, market, offers, outputs};
 use crate::client::Client;
 use crate::failure::{Done, Exit, Failure};
-use crate::follow::{Watch, report};
+use crate::follow::Watch;
 use crate::plane::{NETWORK, Plane, SystemClock, processes};
 use crate::settings::Settings;
 use crate::show::Out;
 use crate::show::text::short;
 
-const JOB: &str = include_str!("../../../../examples/digits-train.yaml");
+const JOB: &str = include_str!("../../../../../examples/digits-train.yaml");
 const JOB_NAME: &str = "examples/digits-train.yaml";
 /// Where the job goes on after the loss: the demo shows an auction.
 const FAILOVER: (&str, &str) = ("to: [any]", "to: [sim-auction]");
@@ -38,10 +46,18 @@ const OFFER_POLL: Duration = Duration::from_millis(50);
 const PATIENCE: Duration = Duration::from_secs(180);
 const CLEAN_UP: Duration = Duration::from_secs(20);
 const ACCURACY_LEAST: f64 = 0.95;
+/// More jobs than a demo has.
+const JOBS_MAX: u32 = 10;
+
+/// Validators beside the demo; three are drawn for each proof.
+const VALIDATORS: &str = "7";
 
 /// What the demo came to.
 struct Ending {
     job: JobDoc,
+    cheated: Cheated,
+    /// Records of the audit log, all of which were verified.
+    records: u64,
     outputs: PathBuf,
     accuracy: f64,
 }
@@ -57,15 +73,16 @@ pub(crate) async fn run(settings: Settings, out: &Out) -> Done {
         ("networks.waag.enabled", "true".to_owned()),
         ("networks.waag.listen", "127.0.0.1:0".to_owned()),
         ("networks.waag.providers", "1".to_owned()),
+        ("networks.waag.validators", VALIDATORS.to_owned()),
         ("engine.escrow_every", "100ms".to_owned()),
         ("engine.commit_patience", "500ms".to_owned()),
         ("engine.heartbeat", "300ms".to_owned()),
         ("engine.heartbeat_misses", "3".to_owned()),
     ])?;
-    let plane = Plane::start_with(&settings, processes(&data)?, Some(FAULT)).await?;
+    let mut plane = Plane::start_with(&settings, processes(&data)?, Some(FAULT)).await?;
     log_to(&data)?;
     let session = Session { out, client: Client::new(&plane.endpoint.api, plane.token.clone())? };
-    say_started(out, &plane, &data, started);
+    tell::started(out, &plane, &data, started);
     let text = JOB.replace(FAILOVER.0, FAILOVER.1).into_bytes();
     let file = job_file::of_bytes(text, JOB_NAME.to_owned(), Path::new("."))?;
     let plan = PlanJob { file: file.text.clone(), file_name: Some(file.name.clone()) };
@@ -74,24 +91,37 @@ pub(crate) async fn run(settings: Settings, out: &Out) -> Done {
     out.say(&format!("\n{JOB_NAME}, with failover {}, could run on:\n{offers}\n", FAILOVER.1));
 
     let mut interrupt = signal(SignalKind::interrupt()).context("listen for Ctrl-C")?;
-    let job = submit(&session, &file, None).await?;
     let ending = tokio::select! {
-        ending = live(&session, &plane, &job, &data, started) => ending,
+        ending = both_acts(&session, &mut plane, &settings, &file, started) => ending,
         _ = interrupt.recv() => Err(Failure::new(Exit::Interrupted, "interrupted", "the demo was interrupted")),
         () = tokio::time::sleep(PATIENCE) => Err(Failure::new(Exit::Failed, "demo_too_slow", format!("the demo is not over after {}", short(PATIENCE)))),
     };
     let ending = match ending {
         Ok(ending) => ending,
         Err(failure) => {
-            clean_up(&session, &job).await;
+            clean_up(&session).await;
             plane.stop().await;
             return Err(failure.next(format!("its log is {}", data.join("waag.log").display())));
         }
     };
     let checked = check(&plane, &ending).await;
     plane.stop().await;
-    tell(out, &ranked, &ending, &data, started)?;
+    tell::ending(out, &ranked, &ending, &data, started)?;
     checked.map_err(|failure| failure.next(format!("its log is {}", data.join("waag.log").display())))
+}
+
+async fn both_acts(
+    session: &Session<'_>,
+    plane: &mut Plane,
+    settings: &Settings,
+    file: &JobFile,
+    started: Instant,
+) -> Done<Ending> {
+    let job = submit(session, file, None).await?;
+    let (job, outputs, accuracy) = live(session, plane, &job, &settings.data, started).await?;
+    let cheated = cheater::act(session, plane, settings, started).await?;
+    let records = audit::verified(&plane.engine, &settings.data).await?;
+    Ok(Ending { job, outputs, accuracy, cheated, records })
 }
 
 /// The job from its submission to its opened outputs.
@@ -101,7 +131,7 @@ async fn live(
     job: &JobDoc,
     data: &Path,
     started: Instant,
-) -> Done<Ending> {
+) -> Done<(JobDoc, PathBuf, f64)> {
     let mut watch = Watch::new(&session.client, session.out, job, started);
     let mut death: Option<Death> = None;
     let job = loop {
@@ -129,7 +159,7 @@ async fn live(
     let metrics = std::fs::read(outputs.join("metrics.json")).context("read the job's metrics.json")?;
     let metrics: Value = serde_json::from_slice(&metrics).context("read the job's metrics.json")?;
     let accuracy = metrics["accuracy"].as_f64().context("metrics.json names no accuracy")?;
-    Ok(Ending { job, outputs, accuracy })
+    Ok((job, outputs, accuracy))
 }
 
 /// A provider's end, watched for what it cost.
@@ -209,6 +239,11 @@ async fn check(plane: &Plane, ending: &Ending) -> Done {
     if networks.len() < 2 || ending.job.executions.first().is_none_or(|x| x.network != NETWORK) {
         return failed(format!("the job did not go from {NETWORK} to another network"));
     }
+    let unproven = |job: &JobDoc| job.executions.iter().find(|x| tell::verdict(x) != "passed").map(|x| x.id);
+    if let Some(execution) = unproven(&ending.job) {
+        return failed(format!("the work of execution {execution} did not pass, though nobody cheated"));
+    }
+    ending.cheated.check()?;
     if ending.accuracy < ACCURACY_LEAST {
         return failed(format!(
             "the trained model recognises {} of the test part, at least {ACCURACY_LEAST} was expected",
@@ -219,99 +254,19 @@ async fn check(plane: &Plane, ending: &Ending) -> Done {
 }
 
 /// Leaves nothing running behind a demo that failed.
-async fn clean_up(session: &Session<'_>, job: &JobDoc) {
-    let job = job.id.to_string();
+async fn clean_up(session: &Session<'_>) {
     let settled = async {
-        loop {
-            match session.client.job_cancel(&job).await {
-                Ok(doc) if doc.state == "settled" => return,
-                _ => tokio::time::sleep(POLL).await,
+        let Ok(jobs) = session.client.job_list(JOBS_MAX).await else { return };
+        for job in jobs.jobs {
+            let job = job.id.to_string();
+            while !session.client.job_cancel(&job).await.is_ok_and(|doc| doc.state == "settled") {
+                tokio::time::sleep(POLL).await;
             }
         }
     };
     if tokio::time::timeout(CLEAN_UP, settled).await.is_err() {
         session.out.say("warning: an agent may still run; it ends by itself when it hears nothing");
     }
-}
-
-fn say_started(out: &Out, plane: &Plane, data: &Path, started: Instant) {
-    let networks: Vec<&str> = plane.sims.keys().map(|name| name.as_str()).collect();
-    out.say(&format!(
-        "{:>8} an embedded market is up: {} (simulated: providers, prices, places; real: agents, sandboxes, work)",
-        short(started.elapsed()),
-        networks.join(", ")
-    ));
-    if let (Some(market), Some(rpc)) = (&plane.market, &plane.endpoint.chain) {
-        out.say(&format!(
-            "         our own market {} on an embedded chain, http://{rpc}, with a provider of its own (test dollars)",
-            market.deployed.market
-        ));
-    }
-    out.say(&format!("         api http://{}, data {}", plane.endpoint.api, data.display()));
-}
-
-fn tell(out: &Out, ranked: &OffersDoc, ending: &Ending, data: &Path, started: Instant) -> Done {
-    let elapsed = started.elapsed();
-    if out.json {
-        out.document(&document(ranked, ending, data, elapsed)?);
-        return Ok(());
-    }
-    out.answer(&format!("\n{}\n", report::text(&ending.job)));
-    out.answer(&format!("accuracy   {} of the test part", ending.accuracy));
-    out.answer(&format!("outputs    {}", ending.outputs.display()));
-    out.answer(&format!("data       {} (kept)", data.display()));
-    out.answer(&format!("took       {}", short(elapsed)));
-    out.next(&format!(
-        "waag up --data {0}, then in another shell: waag explain {1} --data {0}",
-        data.display(),
-        ending.job.id
-    ));
-    Ok(())
-}
-
-#[derive(Serialize)]
-struct ExecutionLine<'a> {
-    network: &'a str,
-    provider: Option<&'a str>,
-    region: Option<&'a str>,
-    outcome: &'a str,
-    reason: Option<&'a str>,
-    from_segment: u32,
-    to_segment: u32,
-    paid_usd: Option<Usd>,
-    simulated: bool,
-}
-
-fn document(ranked: &OffersDoc, ending: &Ending, data: &Path, elapsed: Duration) -> Done<Value> {
-    let job = &ending.job;
-    let executions: Vec<ExecutionLine<'_>> = job
-        .executions
-        .iter()
-        .map(|x| ExecutionLine {
-            network: &x.network,
-            provider: x.provider.as_deref(),
-            region: x.region.as_deref(),
-            outcome: &x.state,
-            reason: x.reason.as_deref(),
-            from_segment: x.from_segment,
-            to_segment: x.to_segment,
-            paid_usd: x.paid_usd,
-            simulated: x.simulated,
-        })
-        .collect();
-    let settlement = job.settlement.as_ref().context("a settled job has a settlement")?;
-    Ok(json!({
-        "job": {
-            "id": job.id, "name": job.name, "state": job.state, "outcome": job.outcome,
-            "accuracy": ending.accuracy, "segments": job.segments,
-        },
-        "offers": ranked.offers,
-        "executions": executions,
-        "settlement": settlement,
-        "outputs": ending.outputs,
-        "data": data,
-        "elapsed_ms": u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
-    }))
 }
 
 fn log_to(data: &Path) -> Done {
