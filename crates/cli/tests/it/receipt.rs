@@ -90,7 +90,8 @@ fn receipt_is_verified_on_a_copy_of_the_file_with_the_control_plane_gone() {
 
 #[test]
 fn receipt_of_a_checked_lease_binds_signatures_draws_verdicts_and_outputs() {
-    let mut world = World::with_providers(1).weigh();
+    let mut world = World::with_providers(1);
+    world.weigh();
     world.up().unwrap();
     world.offered("waag");
     let file = world.file("job.yaml", &training("waag"));
