@@ -126,7 +126,7 @@ mod tests {
         assert_eq!(Millis(90_000).to_string(), "1m 30s");
         assert_eq!(Timestamp(1_700_000_000_123).to_string(), "2023-11-14T22:13:20.123Z");
         assert!("soon".parse::<Millis>().is_err());
-        assert_eq!("2023-11-14T22:13:20.123Z".parse(), Ok(Timestamp(1_700_000_000_123)));
+        assert_eq!("2023-11-14T22:13:20.123Z".parse::<Timestamp>(), Ok(Timestamp(1_700_000_000_123)));
         for text in ["2023-11-14T22:13:20Z", "2023-11-14 22:13:20.123Z", "1969-12-31T00:00:00.000Z", "now"] {
             assert!(text.parse::<Timestamp>().is_err(), "{text}");
         }
