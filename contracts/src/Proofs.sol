@@ -322,7 +322,7 @@ abstract contract Proofs is Validators, Typed, IProofs {
 
     /// @dev All is said at `from`. Changes `found` only.
     function _close(Proof memory found, uint40 from) private view {
-        bool isKeptBack = found.withheld != 0 && found.same == 0 && found.differs == 0;
+        bool isKeptBack = found.withheld != 0 && found.differs == 0;
         found.phase = isKeptBack ? Phase.Excusing : Phase.Closing;
         found.deadline = from + (isKeptBack ? excuseWindow : revealWindow);
     }
@@ -395,9 +395,11 @@ abstract contract Proofs is Validators, Typed, IProofs {
     /// @dev The rules of `crates/evidence/src/verdict.rs`. No majority ends a dispute.
     function _verdict(Proof memory found) private pure returns (Verdict) {
         if (found.canary) return Verdict.Canary;
-        if (found.differs != 0) return found.same == 0 && !found.split ? Verdict.Failed : Verdict.Disputed;
-        if (found.same == 0) return Verdict.Unknown;
-        return found.withheld == 0 ? Verdict.Passed : Verdict.Disputed;
+        if (found.differs != 0) {
+            bool isAgreed = found.same == 0 && found.withheld == 0 && !found.split;
+            return isAgreed ? Verdict.Failed : Verdict.Disputed;
+        }
+        return found.same != 0 && found.withheld == 0 ? Verdict.Passed : Verdict.Unknown;
     }
 
     function _spoken(Proof memory found) private pure returns (uint8) {
