@@ -10,6 +10,8 @@ use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::io::AsyncWriteExt;
+use wire::proof::ProofsDoc;
+use wire::receipt::ReceiptDoc;
 use wire::rest::{
     AccountDoc, ErrorBody, ExplainDoc, HealthDoc, InputsDoc, JobDoc, JobsDoc, LogDoc, OffersDoc, PlanJob,
     SubmitJob,
@@ -151,6 +153,14 @@ impl Client {
 
     pub(crate) async fn job_log(&self, job: &str, offset: u64) -> Done<LogDoc> {
         self.get(&format!("/jobs/{}/log?offset={offset}", segment(job))).await
+    }
+
+    pub(crate) async fn job_proof(&self, job: &str) -> Done<ProofsDoc> {
+        self.get(&format!("/jobs/{}/proof", segment(job))).await
+    }
+
+    pub(crate) async fn job_receipt(&self, job: &str) -> Done<ReceiptDoc> {
+        self.get(&format!("/jobs/{}/receipt", segment(job))).await
     }
 
     /// Writes the job's outputs, a tar, into a file.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use serde::Serialize;
 use wire::rest::ErrorBody;
 
 /// Exit codes, as `waag help exit-codes` lists them. None is ever used for another meaning.
@@ -50,6 +51,8 @@ impl Exit {
 pub(crate) struct Failure {
     pub(crate) exit: Exit,
     pub(crate) body: ErrorBody,
+    /// What was found, beside what failed: part of the document that `--json` prints.
+    pub(crate) found: Option<Box<serde_json::Value>>,
 }
 
 impl Failure {
@@ -61,7 +64,7 @@ impl Failure {
             next: None,
             retryable: matches!(exit, Exit::Unreachable),
         };
-        Self { exit, body }
+        Self { exit, body, found: None }
     }
 
     pub(crate) fn why(mut self, why: impl fmt::Display) -> Self {
@@ -74,16 +77,33 @@ impl Failure {
         self
     }
 
+    /// The same, with what was found.
+    pub(crate) fn found(mut self, found: &impl Serialize) -> Self {
+        self.found = serde_json::to_value(found).ok().map(Box::new);
+        self
+    }
+
+    /// The document that `--json` prints.
+    pub(crate) fn document(&self) -> serde_json::Value {
+        let mut whole = self.found.as_deref().cloned().unwrap_or_else(|| serde_json::json!({}));
+        let body = serde_json::to_value(&self.body).unwrap_or_default();
+        if let (Some(whole), serde_json::Value::Object(body)) = (whole.as_object_mut(), body) {
+            whole.extend(body);
+        }
+        whole
+    }
+
     /// What the API said.
     pub(crate) fn of_api(status: u16, body: ErrorBody) -> Self {
         let exit = match (status, body.code.as_str()) {
             (401 | 403, _) => Exit::Denied,
             (404, _) => Exit::NotFound,
             (409, "budget_exceeds_account" | "level_unsupported" | "no_admissible_offer") => Exit::Refused,
+            (409, "job_open") => Exit::Failed,
             (409 | 413 | 415 | 400 | 422, _) => Exit::Usage,
             _ => Exit::Failed,
         };
-        Self { exit, body }
+        Self { exit, body, found: None }
     }
 }
 

@@ -42,7 +42,7 @@ pub use spec::{
     Budget, FailoverRule, FileMount, JobName, JobSpec, SegmentRange, SegmentRangeError, SpecError, Targets,
     Verify, VerifyMethod,
 };
-pub use time::{Millis, TimeError, Timestamp};
+pub use time::{Millis, TimeError, Timestamp, TimestampError};
 
 /// A state machine refused an event; both are named so that the reader can see what was attempted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

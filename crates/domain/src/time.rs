@@ -22,6 +22,11 @@ pub struct Millis(pub u64);
 #[error("`{0}` is not a length of time: write for example 90s, 30m, 2h or 1h 30m")]
 pub struct TimeError(String);
 
+/// A text is not a point in time as we write it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a point in time with milliseconds in UTC: write for example 2023-11-14T22:13:20.123Z")]
+pub struct TimestampError(String);
+
 impl Millis {
     /// Nothing.
     pub const ZERO: Self = Self(0);
@@ -81,6 +86,19 @@ impl fmt::Display for Timestamp {
     }
 }
 
+impl FromStr for Timestamp {
+    type Err = TimestampError;
+
+    /// Reads what `Display` writes, and nothing else.
+    fn from_str(text: &str) -> Result<Self, TimestampError> {
+        let refused = || TimestampError(text.chars().take(40).collect());
+        let at = humantime::parse_rfc3339(text).map_err(|_| refused())?;
+        let since = at.duration_since(UNIX_EPOCH).map_err(|_| refused())?;
+        let read = i64::try_from(since.as_millis()).map(Self).map_err(|_| refused())?;
+        if read.to_string() == text { Ok(read) } else { Err(refused()) }
+    }
+}
+
 impl fmt::Display for Millis {
     /// As a person writes it: `2h`, `1m 30s`, `250ms`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -108,6 +126,10 @@ mod tests {
         assert_eq!(Millis(90_000).to_string(), "1m 30s");
         assert_eq!(Timestamp(1_700_000_000_123).to_string(), "2023-11-14T22:13:20.123Z");
         assert!("soon".parse::<Millis>().is_err());
+        assert_eq!("2023-11-14T22:13:20.123Z".parse(), Ok(Timestamp(1_700_000_000_123)));
+        for text in ["2023-11-14T22:13:20Z", "2023-11-14 22:13:20.123Z", "1969-12-31T00:00:00.000Z", "now"] {
+            assert!(text.parse::<Timestamp>().is_err(), "{text}");
+        }
         assert_eq!(Timestamp(5).since(Timestamp(9)), Millis(0));
     }
 }

@@ -14,6 +14,7 @@ mod placements;
 mod planted;
 mod points;
 mod proofs;
+mod receipts;
 mod run;
 mod settlements;
 mod views;
@@ -26,6 +27,7 @@ pub use jobs::{Submission, Submitted};
 #[cfg(feature = "planted")]
 pub use planted::Planted;
 pub use points::POINTS;
+pub use receipts::{ReceiptError, receipt_verify};
 pub use run::{Reconciler, Shutdown};
 
 use std::sync::Arc;

@@ -5,6 +5,7 @@ pub mod deterrence;
 mod draw;
 mod leaf;
 pub mod log;
+pub mod receipt;
 pub mod tree;
 mod typed;
 mod verdict;
@@ -13,8 +14,8 @@ pub use canary::Canary;
 pub use draw::{Draw, draw_seed, drawn_segments, drawn_validators};
 pub use leaf::{Leaf, StateHasher, job_hash};
 pub use tree::Tree;
-pub use typed::commitment_digest;
-pub use verdict::{Word, result, verdict};
+pub use typed::{commitment_digest, delegation_digest};
+pub use verdict::{Word, committed_result, result, verdict};
 
 use sha3::{Digest, Keccak256};
 

@@ -17,6 +17,21 @@ pub fn result(leaves: &[[u8; 32]]) -> [u8; 32] {
     crate::keccak(&parts)
 }
 
+/// What [`result`] is where the work is as committed to: of the leaf after each drawn segment, and of the outputs' leaf where
+/// the last segment is drawn and the commitment binds outputs. `leaves` are all of the commitment's, of which `segments + 1`
+/// are states. `None` where there is no such leaf.
+pub fn committed_result(leaves: &[[u8; 32]], segments: u32, drawn: &[u32]) -> Option<[u8; 32]> {
+    let leaf = |index: u32| leaves.get(usize::try_from(index).ok()?).copied();
+    let mut parts = Vec::new();
+    for segment in drawn {
+        parts.push(leaf(segment.checked_add(1)?)?);
+        if *segment + 1 == segments {
+            parts.extend(leaf(segments + 1));
+        }
+    }
+    Some(result(&parts))
+}
+
 /// The verdict of these words. Who is silent has lost its say, and its stake elsewhere. Validators that differ from the provider
 /// must agree with one another: work that comes out otherwise on each machine shows nothing about the provider.
 ///
@@ -61,6 +76,16 @@ mod tests {
                 findings.iter().map(|finding| Word { finding: *finding, result: [1; 32] }).collect();
             assert_eq!(verdict(&words), expected, "{findings:?}");
         }
+    }
+
+    #[test]
+    fn committed_result_is_of_what_follows_the_drawn_segments() {
+        let leaves: Vec<[u8; 32]> = (0..6).map(|n| [n; 32]).collect();
+        // Four segments have five states; the sixth leaf binds outputs.
+        assert_eq!(committed_result(&leaves, 4, &[0, 2]), Some(result(&[leaves[1], leaves[3]])));
+        assert_eq!(committed_result(&leaves, 4, &[0, 3]), Some(result(&[leaves[1], leaves[4], leaves[5]])));
+        assert_eq!(committed_result(&leaves[..5], 4, &[3]), Some(result(&[leaves[4]])));
+        assert_eq!(committed_result(&leaves[..4], 4, &[3]), None);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use domain::chain;
-use engine::{AgentRefusal, SubmitError};
+use engine::{AgentRefusal, ReceiptError, SubmitError};
 use wire::agent::NEXT_OFFSET_HEADER;
 use wire::rest::ErrorBody;
 
@@ -96,6 +96,26 @@ impl From<SubmitError> for ApiError {
         if let SubmitError::Refused(why) = &error {
             answer.body.why = std::error::Error::source(why).map(ToString::to_string);
         }
+        answer
+    }
+}
+
+impl From<ReceiptError> for ApiError {
+    fn from(error: ReceiptError) -> Self {
+        let code = error.code();
+        let (status, next) = match error {
+            ReceiptError::Engine(error) => return error.into(),
+            ReceiptError::Open(_) => (StatusCode::CONFLICT, "wait until it is settled: `waag jobs show`"),
+            ReceiptError::NotReady(_) => (StatusCode::SERVICE_UNAVAILABLE, "try again in a moment"),
+            ReceiptError::Differs(_) => {
+                tracing::error!(error = %chain(&error), "a receipt is not issued");
+                let next =
+                    "restore the data folder from a backup; the audit log has the digest of what is right";
+                (StatusCode::INTERNAL_SERVER_ERROR, next)
+            }
+        };
+        let mut answer = Self::new(status, code, error.to_string(), next);
+        answer.body.retryable = error.retryable();
         answer
     }
 }

@@ -17,6 +17,8 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
+use wire::proof::ProofsDoc;
+use wire::receipt::ReceiptDoc;
 use wire::rest::{
     AccountDoc, ErrorBody, ExplainDoc, HealthDoc, InputsDoc, JobDoc, JobsDoc, LogDoc, OffersDoc, PlanJob,
     SubmitJob,
@@ -69,6 +71,8 @@ fn documented() -> OpenApiRouter<Engine> {
         .routes(routes!(job_explain))
         .routes(routes!(job_log))
         .routes(routes!(job_outputs))
+        .routes(routes!(job_proof))
+        .routes(routes!(job_receipt))
         .routes(routes!(offers_all, offers_for))
         .routes(routes!(account))
         .routes(routes!(health))
@@ -252,6 +256,25 @@ async fn job_outputs(
     let opened = tokio::fs::File::open(file.path()).await.map_err(engine::Error::from)?;
     let body = Body::from_stream(ReaderStream::new(opened));
     Ok(([("content-type", "application/x-tar")], body).into_response())
+}
+
+/// Says how the work of each attempt was checked.
+#[utoipa::path(get, path = "/v1/jobs/{job}/proof", params(("job" = String, Path)), responses(
+    (status = 200, body = ProofsDoc), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
+    (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
+async fn job_proof(State(engine): State<Engine>, Segment(job): Segment<String>) -> Answer<ProofsDoc> {
+    let id = find(&engine, &job).await?;
+    Ok(Json(engine.job_view(id).await?.into()))
+}
+
+/// Issues the receipt of a settled job: signed, with its place in the audit log.
+#[utoipa::path(get, path = "/v1/jobs/{job}/receipt", params(("job" = String, Path)), responses(
+    (status = 200, body = ReceiptDoc), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
+    (status = 404, body = ErrorBody), (status = 409, body = ErrorBody, description = "it is not settled, or several jobs fit"),
+    (status = 503, body = ErrorBody, description = "it is not in the audit log yet")))]
+async fn job_receipt(State(engine): State<Engine>, Segment(job): Segment<String>) -> Answer<ReceiptDoc> {
+    let id = find(&engine, &job).await?;
+    Ok(Json(engine.job_receipt(id).await?))
 }
 
 /// Takes a tar with `workdir/` and `mounts/<n>`, to be named by a submission.

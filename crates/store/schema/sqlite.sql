@@ -248,6 +248,16 @@ CREATE TABLE outbox (
     subject TEXT NOT NULL,
     body TEXT NOT NULL
 );
+-- The one row in which a job's receipt stands.
+CREATE UNIQUE INDEX outbox_settled ON outbox (subject) WHERE kind = 'job.settled';
+
+-- What a receipt says of a lease beyond its other rows; written when its job is settled.
+CREATE TABLE lease_fact (
+    lease TEXT PRIMARY KEY REFERENCES lease (id),
+    withholds BIGINT NOT NULL CHECK (withholds IN (0, 1)),
+    domain BLOB,
+    subject BLOB
+);
 
 -- How far the outbox stands in the audit log with this name: its first `size` rows, each the entry before its `seq`.
 CREATE TABLE published (

@@ -1,6 +1,7 @@
 //! What happened, written in the transaction of the change, and alerts for people.
 
-use domain::Timestamp;
+use domain::{JobId, Timestamp};
+use sqlx::sqlite::SqliteRow;
 
 use crate::error::Doing;
 use crate::row::Columns;
@@ -34,6 +35,17 @@ pub struct Alert {
     pub text: String,
 }
 
+fn outbox_of(row: &SqliteRow) -> Result<OutboxRow, Error> {
+    let c = Columns(row);
+    Ok(OutboxRow {
+        seq: c.int("seq")?,
+        at: c.time("at")?,
+        kind: c.text("kind")?,
+        subject: c.text("subject")?,
+        body: c.text("body")?,
+    })
+}
+
 impl Store {
     /// Outbox rows after `seq`, oldest first, at most `limit`.
     ///
@@ -48,18 +60,22 @@ impl Store {
         .fetch_all(&self.read)
         .await
         .doing("read the outbox")?;
-        rows.iter()
-            .map(|row| {
-                let c = Columns(row);
-                Ok(OutboxRow {
-                    seq: c.int("seq")?,
-                    at: c.time("at")?,
-                    kind: c.text("kind")?,
-                    subject: c.text("subject")?,
-                    body: c.text("body")?,
-                })
-            })
-            .collect()
+        rows.iter().map(outbox_of).collect()
+    }
+
+    /// The row of a job's settlement; `None` before it.
+    ///
+    /// # Errors
+    /// The database could not be read.
+    pub async fn outbox_settled(&self, job: JobId) -> Result<Option<OutboxRow>, Error> {
+        let row = sqlx::query(
+            "SELECT seq, at, kind, subject, body FROM outbox WHERE kind = 'job.settled' AND subject = $1",
+        )
+        .bind(job.to_string())
+        .fetch_optional(&self.read)
+        .await
+        .doing("find a settlement in the outbox")?;
+        row.as_ref().map(outbox_of).transpose()
     }
 
     /// Alerts, newest first, at most `limit`.

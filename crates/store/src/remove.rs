@@ -28,6 +28,7 @@ impl Tx {
             "DELETE FROM proof WHERE job = $1",
             "DELETE FROM claim WHERE lease IN (SELECT id FROM lease WHERE job = $1)",
             "DELETE FROM delegation WHERE lease IN (SELECT id FROM lease WHERE job = $1)",
+            "DELETE FROM lease_fact WHERE lease IN (SELECT id FROM lease WHERE job = $1)",
             "DELETE FROM lease WHERE job = $1",
             "DELETE FROM execution WHERE job = $1",
             "DELETE FROM placement WHERE job = $1",

@@ -6,4 +6,5 @@ pub mod doc;
 pub mod jobfile;
 pub mod openings;
 pub mod proof;
+pub mod receipt;
 pub mod rest;

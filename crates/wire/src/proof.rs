@@ -1,8 +1,59 @@
 //! How work was checked, as it is shown.
 
-use domain::Usd;
+use domain::{JobId, Usd};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+
+use crate::rest::JobDoc;
+
+/// How the work of a job was checked.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ProofsDoc {
+    /// The job.
+    #[schema(value_type = String)]
+    pub job: JobId,
+    /// Its name.
+    pub name: String,
+    /// Its attempts, oldest first.
+    pub executions: Vec<ExecutionProofDoc>,
+}
+
+/// How the work of one attempt was checked.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ExecutionProofDoc {
+    /// From 1.
+    pub attempt: u32,
+    /// Network.
+    pub network: String,
+    /// Provider; null until known.
+    pub provider: Option<String>,
+    /// `starting`, `running`, `completed`, `lost`, `cancelled` or `failed`.
+    pub state: String,
+    /// First segment.
+    pub from_segment: u32,
+    /// One past the last segment whose checkpoint is stored.
+    pub to_segment: u32,
+    /// Whether network and price are simulated.
+    pub simulated: bool,
+    /// How it was checked; null until that is decided.
+    pub proof: Option<ProofDoc>,
+}
+
+impl From<JobDoc> for ProofsDoc {
+    fn from(job: JobDoc) -> Self {
+        let executions = job.executions.into_iter().map(|one| ExecutionProofDoc {
+            attempt: one.attempt,
+            network: one.network,
+            provider: one.provider,
+            state: one.state,
+            from_segment: one.from_segment,
+            to_segment: one.to_segment,
+            simulated: one.simulated,
+            proof: one.proof,
+        });
+        Self { job: job.id, name: job.name, executions: executions.collect() }
+    }
+}
 
 /// How the work of an execution was checked.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]

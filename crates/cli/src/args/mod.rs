@@ -3,6 +3,7 @@
 mod party;
 
 mod audit;
+mod receipt;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -11,6 +12,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 pub(crate) use self::party::{Provider, ProviderCommand, Validator, ValidatorCommand};
 pub(crate) use audit::{Audit, AuditCommand};
+pub(crate) use receipt::{Receipt, ReceiptCommand, ReceiptVerify};
 
 /// Buys GPU compute on many networks, runs the work, pays for what passes, and keeps the evidence.
 #[derive(Debug, Parser)]
@@ -100,6 +102,14 @@ pub(crate) enum Command {
         /// Folder to put them into [default: waag-outputs/<job id>]
         folder: Option<PathBuf>,
     },
+    /// Show how the work of a job was checked, attempt by attempt
+    #[command(after_help = "Examples:\n  waag proof digits-train\n  waag proof j_8h2k --json")]
+    Proof {
+        /// Job: its id, the beginning of it, or its name
+        job: String,
+    },
+    /// Get the receipt of a settled job, or verify one
+    Receipt(Receipt),
     /// Cancel a job; what it used is paid, the rest of its hold comes back
     #[command(after_help = "Examples:\n  waag cancel digits-train\n  waag cancel j_8h2k --json")]
     Cancel {

@@ -17,12 +17,14 @@ mod market;
 mod offers;
 mod outputs;
 mod party;
+mod proof;
 mod provider;
+mod receipt;
 mod run;
 mod up;
 mod validator;
 
-use crate::args::{Args, Command};
+use crate::args::{Args, Command, ReceiptCommand};
 use crate::client::Client;
 use crate::failure::Done;
 use crate::settings::{Flags, Settings};
@@ -48,6 +50,11 @@ pub(crate) async fn dispatch(args: Args, out: &Out) -> Done {
         Command::Logs { job, follow } => logs::run(&session()?, &job, follow).await,
         Command::Explain { job } => explain::run(&session()?, &job).await,
         Command::Outputs { job, folder } => outputs::run(&session()?, &job, folder).await,
+        Command::Proof { job } => proof::run(&session()?, &job).await,
+        Command::Receipt(args) => match &args.command {
+            Some(ReceiptCommand::Verify(verify)) => receipt::verify(verify, out),
+            None => receipt::run(&session()?, args.job.as_deref().unwrap_or_default(), args.output).await,
+        },
         Command::Cancel { job } => cancel::run(&session()?, &job).await,
         Command::Market(args) => market::run(&settings()?, &args, out).await,
         Command::Audit(audit) => audit::run(settings, &audit, out),

@@ -49,6 +49,7 @@ pub(crate) async fn fetch(client: &Client, job: JobId, folder: &Path) -> Done<Ve
 /// files and folders below that folder are taken.
 fn unpack(mut tar: std::fs::File, folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
     use std::io::Seek;
+    use std::os::unix::fs::PermissionsExt;
     use std::path::Component;
     tar.rewind()?;
     std::fs::create_dir_all(folder)?;
@@ -70,7 +71,11 @@ fn unpack(mut tar: std::fs::File, folder: &Path) -> anyhow::Result<Vec<PathBuf>>
             }
             // A link that stands there already is replaced and not followed.
             let _ = std::fs::remove_file(&target);
+            // Whether a file can be run is part of what was committed to.
+            let runs = entry.header().mode()? & 0o100 != 0;
             std::io::copy(&mut entry, &mut std::fs::File::create_new(&target)?)?;
+            let mode = if runs { 0o755 } else { 0o644 };
+            std::fs::set_permissions(&target, std::fs::Permissions::from_mode(mode))?;
             files.push(below.to_owned());
         }
     }

@@ -102,7 +102,7 @@ impl Out {
     /// Says what failed, and gives the exit code.
     pub(crate) fn failure(&self, failure: &Failure) -> ExitCode {
         if self.json {
-            self.document(&failure.body);
+            self.document(&failure.document());
         } else {
             let body = &failure.body;
             let mut text = format!("{BOLD_RED}error[{}]{RESET}: {}", body.code, body.message.trim_end());

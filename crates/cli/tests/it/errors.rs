@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::common::in_repository;
 
-const ROOMS: [&str; 5] = ["cli", "domain", "engine", "policy", "server"];
+const ROOMS: [&str; 6] = ["cli", "domain", "engine", "evidence", "policy", "server"];
 /// What stands before a code where an error, an alert or a state is made.
 const BEFORE: [&str; 4] = ["Exit::", "StatusCode::", "alert(", "alert_raise("];
 
@@ -30,11 +30,15 @@ fn literals(text: &str) -> impl Iterator<Item = String> {
     text.split('"').skip(1).step_by(2).filter(|text| is_code(text)).map(str::to_owned)
 }
 
-/// The codes of one source file: literals in functions called `code`, and first literals of what makes an error.
+/// The codes of one source file: literals in functions called `code` and in lists of codes, and first literals of what makes an error.
 fn codes(source: &str, out: &mut BTreeSet<String>) {
     for (at, _) in source.match_indices("fn code(") {
         let body = &source[at..];
         out.extend(literals(&body[..body.find("\n    }").unwrap_or(body.len())]));
+    }
+    for (at, _) in source.match_indices("\ncoded! {") {
+        let list = &source[at..];
+        out.extend(literals(&list[..list.find("\n}").unwrap_or(list.len())]));
     }
     for before in BEFORE {
         for (at, _) in source.match_indices(before) {

@@ -11,4 +11,5 @@ mod crash;
 mod demo;
 mod errors;
 mod provider;
+mod receipt;
 mod run;

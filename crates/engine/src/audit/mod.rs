@@ -3,6 +3,7 @@
 //! - `publish.rs`: rows become entries: files first, then the signed head, then the mark in the data store.
 //! - `position.rs`: where that goes on, and when it must not: what is signed never becomes less, and never something else.
 //! - `anchor.rs`: how far the log has come is written down at the notary, where one is connected.
+//! - `place.rs`: where a row stands in the log, with its proof.
 //! - `commitments.rs`: values that may speak of a person, as they stand in a row.
 //!
 //! Entry and row number have one order, so a log of n entries has the rows 1 to n. A record is a pure function of its row;
@@ -10,6 +11,7 @@
 
 mod anchor;
 mod commitments;
+mod place;
 mod position;
 mod publish;
 

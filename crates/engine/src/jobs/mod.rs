@@ -12,6 +12,7 @@ use domain::{
     EndReason, ExecutionEvent, JobEvent, JobId, JobState, LeaseEvent, LeaseState, Outcome, Timestamp,
 };
 use store::{ExecutionChange, JobChange, JobRow, LeaseChange, Tx};
+use wire::receipt::RECORD_FIELD;
 
 pub use submit::{Submission, Submitted};
 
@@ -165,11 +166,18 @@ impl Jobs {
 
     async fn settle(&self, job: &JobRow, now: Timestamp) -> Result<(), Error> {
         self.0.reached("job.settle.before")?;
+        let Some(facts) = self.0.lease_facts(job, now).await? else {
+            return self.look_again(job, now + self.0.config.observe_every, now).await;
+        };
+        let receipt = self.0.receipt_digest(job, &facts).await?;
         let mut tx = self.0.store.begin().await?;
         let change = JobChange { event: Some(JobEvent::Settle), ..JobChange::default() };
         if tx.job_change(job, change, now).await? {
+            for fact in &facts {
+                tx.lease_fact_insert(fact).await?;
+            }
             let refunded = tx.hold_close_job(job.hold, now).await?;
-            let body = format!("{{\"refunded_usd\":\"{refunded}\"}}");
+            let body = format!("{{\"refunded_usd\":\"{refunded}\",\"{RECORD_FIELD}\":\"{receipt}\"}}");
             tx.outbox_add(now, "job.settled", &job.id.to_string(), &body).await?;
             tx.commit().await?;
         }

@@ -129,7 +129,9 @@ impl Agent {
                 self.impostor(engine).await?;
                 self.hello(engine).await
             }
-            Phase::Begin => self.announce(engine, Leaf::state(u64::from(self.segment), [0; 32])).await,
+            Phase::Begin => {
+                self.announce(engine, Leaf::state(u64::from(self.segment), state(self.segment))).await
+            }
             Phase::Work => return self.work(engine, now).await,
             Phase::Promise => {
                 self.announce(engine, Leaf::outputs(u64::from(self.segment) + 1, [9; 32])).await
@@ -281,7 +283,7 @@ impl Agent {
 
     async fn checkpoint(&mut self, engine: &Engine) -> Result<(), AgentRefusal> {
         let next = self.segment + 1;
-        let commitment = self.signed(Leaf::state(u64::from(next), evidence::keccak(&[&next.to_be_bytes()])));
+        let commitment = self.signed(Leaf::state(u64::from(next), state(next)));
         let body = stream::iter([Ok::<_, std::io::Error>(Bytes::from_static(b"state"))]);
         engine.agent_checkpoint(self.token.expose(), next, &wrapped_key(), Some(&commitment), body).await?;
         self.segment = next;
@@ -321,4 +323,9 @@ fn quirk(dice: &mut Dice) -> Quirk {
         5 => Quirk::Fails(at),
         _ => Quirk::Forges(at.min(1)),
     }
+}
+
+/// Digest of a state by its number; work begins from nothing.
+fn state(number: u32) -> [u8; 32] {
+    if number == 0 { [0; 32] } else { evidence::keccak(&[&number.to_be_bytes()]) }
 }

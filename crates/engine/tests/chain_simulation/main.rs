@@ -25,6 +25,8 @@ mod line;
 mod mills;
 mod place;
 mod planted;
+#[path = "../common/receipts.rs"]
+mod receipts;
 mod rules;
 #[path = "../common/stand.rs"]
 #[expect(dead_code, reason = "the other simulation also sets the clock")]

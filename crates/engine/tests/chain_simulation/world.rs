@@ -343,6 +343,7 @@ impl World {
         }
         let engine = Engine::new(Parts { probe: Arc::new(domain::NoProbe), ..self.parts() });
         crate::audit::whole(&engine, &self.store).await?;
+        crate::receipts::hold(&engine, &self.store).await?;
         Ok(())
     }
 

@@ -63,6 +63,11 @@ pub(crate) struct Agent {
     job_hash: [u8; 32],
     /// From this state on it puts its own bytes in the place of what the work gives.
     fabricates: Option<u32>,
+    /// Digest of the state that it begins from.
+    begins: [u8; 32],
+    /// Who cheats follows from these.
+    seed: u64,
+    cheats: u64,
     /// Its word over its newest leaf, until that is known to be told.
     untold: Option<(u32, Option<Commitment>)>,
     instance: String,
@@ -116,11 +121,13 @@ impl Agent {
         let folder = std::path::Path::new("/nowhere");
         let delegate =
             Delegate::of(&boot, folder, &SeededEntropy::new(Dice::of(story.seed, label.as_str()))).unwrap();
-        let cheat = story.cheats > 0 && Dice::of(story.seed, &format!("cheat {label}")).percent(story.cheats);
         Self {
             delegate,
             job_hash: [0; 32],
-            fabricates: cheat.then(|| u32::try_from(dice.between(1, 3)).unwrap()),
+            fabricates: fabricates(story.seed, story.cheats, boot.execution),
+            begins: [0; 32],
+            seed: story.seed,
+            cheats: story.cheats,
             untold: None,
             execution: boot.execution,
             next: now + dice.millis(100, 2_000),
@@ -178,6 +185,11 @@ impl Agent {
         };
         self.delegate.told(welcome.subject.as_ref()).unwrap();
         self.job_hash = bytes_of(&welcome.job_hash).unwrap();
+        if let Some(sealed) = &welcome.checkpoint {
+            // What it begins from is what the one before left, who is named in its context.
+            let before = sealed.context.split('|').next().unwrap().parse().unwrap();
+            self.begins = state(fabricates(self.seed, self.cheats, before), welcome.from_segment);
+        }
         self.weighed = welcome.subject.is_some();
         (self.segment, self.segments) = (welcome.from_segment, welcome.segments);
         self.heartbeat_ms = welcome.heartbeat_ms.cast_signed();
@@ -188,9 +200,7 @@ impl Agent {
     }
 
     async fn first(&mut self, engine: &Engine) -> Result<Did, Wrong> {
-        // What it begins from is what the one before left.
-        let digest = if self.segment == 0 { [0; 32] } else { HONEST };
-        let leaf = Leaf::state(u64::from(self.segment), digest);
+        let leaf = Leaf::state(u64::from(self.segment), self.begins);
         if let Some(wait) = self.tell(engine, leaf).await? {
             return Ok(wait);
         }
@@ -250,13 +260,11 @@ impl Agent {
     }
 
     async fn checkpoint(&mut self, engine: &Engine, now: i64) -> Result<Did, Wrong> {
-        let state = self.segment + 1;
-        let fabricated = self.fabricates.is_some_and(|from| state >= from);
-        let digest = if fabricated { FABRICATED } else { HONEST };
-        let commitment = self.signed(Leaf::state(u64::from(state), digest));
-        let mut answer = self.upload(engine, state, commitment.as_ref()).await;
+        let next = self.segment + 1;
+        let commitment = self.signed(Leaf::state(u64::from(next), state(self.fabricates, next)));
+        let mut answer = self.upload(engine, next, commitment.as_ref()).await;
         if self.repeats && answer.is_ok() {
-            answer = self.upload(engine, state, commitment.as_ref()).await;
+            answer = self.upload(engine, next, commitment.as_ref()).await;
         }
         if let Err(did) = self.judge("checkpoint", answer)? {
             return Ok(did);
@@ -347,6 +355,17 @@ impl Agent {
             Err(other) => Err(format!("{call} of execution {} was answered with {other:?}", self.execution)),
         }
     }
+}
+
+/// From which state on the agent of an execution cheats, if it does.
+fn fabricates(seed: u64, cheats: u64, execution: ExecutionId) -> Option<u32> {
+    let mut dice = Dice::of(seed, &format!("cheat {execution}"));
+    (cheats > 0 && dice.percent(cheats)).then(|| u32::try_from(dice.between(1, 3)).unwrap())
+}
+
+/// Digest of a state that such an agent leaves.
+fn state(fabricates: Option<u32>, number: u32) -> [u8; 32] {
+    if fabricates.is_some_and(|from| number >= from) { FABRICATED } else { HONEST }
 }
 
 fn quirk(dice: &mut Dice) -> Quirk {

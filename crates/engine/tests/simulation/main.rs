@@ -10,6 +10,7 @@
 //! - `rules.rs`: what must hold.
 //! - `planted.rs`: bugs that the simulation must find.
 //! - `actions.rs`: every action repeated, failed before and after its effect, and applied too late.
+//! - `receipts.rs`: that every change of a receipt is found; `tampering.rs`: the changes.
 //! - `race.rs`: many users at once, on real threads.
 #![cfg(test)]
 
@@ -19,14 +20,18 @@ mod agents;
 mod audit;
 #[path = "../common/chance.rs"]
 mod chance;
+#[path = "../common/receipts.rs"]
+mod common_receipts;
 mod notary;
 mod parts;
 mod planted;
 mod race;
+mod receipts;
 mod rules;
 #[path = "../common/stand.rs"]
 mod stand;
 mod story;
+mod tampering;
 mod world;
 
 use std::collections::BTreeMap;
@@ -120,6 +125,9 @@ fn ten_thousand_lives_break_no_rule() {
     for point in points() {
         let died = counts.get(&format!("died at {point}")).copied().unwrap_or(0);
         assert!(died > 0, "no control plane ever died at {point}");
+    }
+    for gap in ["did_not_pass", "part_replayed", "start_not_linked", "result_unchecked", "clock_went_back"] {
+        assert!(counts.contains_key(&format!("unproven {gap}")), "no receipt ever said {gap}");
     }
 }
 

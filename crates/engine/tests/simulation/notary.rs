@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use domain::{Clock, Finding, Label, NetworkName, RetryStatus, Usd};
-use evidence::{Word, keccak, verdict};
+use evidence::{Word, keccak, result, verdict};
 use market::{
     Anchor, Caller, Committed, Drawn, Error, ErrorKind, Notary, Operation, Proof, ProofPhase, ProofRequest,
     Subject,
@@ -174,7 +174,7 @@ impl MemoryNotary {
             (commitment.root, commitment.leaf_count)
         };
         let job = bytes_of(&openings.job_hash).unwrap();
-        let mut differs = false;
+        let (mut differs, mut after) = (false, Vec::new());
         for opened in &openings.opened {
             let number = u64::from(openings.lease_segments_from + opened.segment);
             for (place, index, leaf) in [(0, number, &opened.before), (1, number + 1, &opened.after)] {
@@ -184,13 +184,18 @@ impl MemoryNotary {
                     return Err("an opening does not lead to the root that was committed to".to_owned());
                 }
                 differs |= place == 1 && digest == FABRICATED;
+                after.extend((place == 1).then_some(hash));
+            }
+            if let Some(outputs) = &opened.outputs {
+                let (digest, _) = outputs.bytes().unwrap();
+                after.push(evidence::Leaf::outputs(number + 2, digest).hash(&job));
             }
             if opened.state.is_none() && number > 0 {
                 return Err(format!("state {number} was not opened"));
             }
         }
-        let finding = if differs { Finding::Differs } else { Finding::Same };
-        Ok(Some((finding, [7; 32])))
+        // Who finds the same has computed what was committed to.
+        Ok(Some(if differs { (Finding::Differs, [7; 32]) } else { (Finding::Same, result(&after)) }))
     }
 }
 

@@ -363,15 +363,20 @@ impl World {
         Ok(())
     }
 
-    /// Lives until every job is settled.
-    pub(crate) async fn live(&mut self) -> Result<Report, Violation> {
+    /// Lives until every job is settled, and no longer.
+    pub(crate) async fn settle(&mut self) -> Result<(), Violation> {
         self.come_to_rest().await?;
         loop {
             self.go_on().await?;
             if self.ends().await? {
-                break;
+                return Ok(());
             }
         }
+    }
+
+    /// Lives until every job is settled.
+    pub(crate) async fn live(&mut self) -> Result<Report, Violation> {
+        self.settle().await?;
         lock(&self.wire.out).clear();
         lock(&self.wire.cancel).take();
         self.rest_in_peace().await?;
@@ -447,6 +452,9 @@ impl World {
         }
         let engine = Engine::new(self.parts(Arc::new(domain::NoProbe)));
         let size = crate::audit::whole(&engine, &self.store).await?;
+        for gap in crate::common_receipts::hold(&engine, &self.store).await? {
+            self.count(format!("unproven {gap}"));
+        }
         self.is_anchored(&engine, size)
     }
 
