@@ -24,11 +24,14 @@ pub struct Pins<'a> {
     pub audit: Option<&'a str>,
 }
 
+/// Whether a key (hex) signed a message for a purpose (hex).
+pub type Signed<'a> = &'a dyn Fn(&str, &str, &[u8], &str) -> bool;
+
 /// The cryptography, which whoever calls brings.
 #[derive(Clone, Copy)]
 pub struct Crypto<'a> {
     /// Whether a key (hex) signed a message for a purpose (hex).
-    pub signed: &'a dyn Fn(&str, &str, &[u8], &str) -> bool,
+    pub signed: Signed<'a>,
     /// Whether a key signed a note.
     pub note: Verify<'a>,
     /// Who signed a digest for a chain.
