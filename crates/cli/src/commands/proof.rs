@@ -63,7 +63,8 @@ fn checked(proof: &ProofDoc, row: &mut impl FnMut(&str, String)) {
         row("slashed", format!("${}, of that ${} to us", proof.slashed_usd, proof.compensated_usd));
     }
     if let Some(miss) = proof.miss_probability {
-        row("chance of a miss", format!("{miss:.2e} if half of its segments were faked"));
+        let chance = if miss > 0.0 { format!("{miss:.2e}") } else { "none".to_owned() };
+        row("chance of a miss", format!("{chance} if half of its segments were faked"));
     }
 }
 

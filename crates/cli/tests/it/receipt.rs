@@ -89,13 +89,15 @@ fn receipt_is_verified_on_a_copy_of_the_file_with_the_control_plane_gone() {
 }
 
 #[test]
-fn receipt_of_a_lease_on_the_market_binds_its_outputs() {
+fn receipt_of_a_checked_lease_binds_signatures_draws_verdicts_and_outputs() {
     let mut world = World::with_providers(1);
+    world.weigh();
     world.up().unwrap();
     world.offered("waag");
     let file = world.file("job.yaml", &training("waag"));
     let done = world.json(&["run", file.to_str().unwrap(), "--outputs", "out"]);
     let job = done["id"].as_str().unwrap();
+    assert_eq!(world.json(&["proof", job])["executions"][0]["proof"]["verdict"], "passed");
     let path = receipt(&world, job, "receipt.json");
     let folder = tempfile::tempdir().unwrap();
     std::fs::copy(path, folder.path().join("receipt.json")).unwrap();
@@ -108,7 +110,13 @@ fn receipt_of_a_lease_on_the_market_binds_its_outputs() {
     let holds = |name: &str| {
         report["checks"].as_array().unwrap().iter().any(|one| one["check"] == name && one["holds"] == true)
     };
-    assert!(holds("commitments") && holds("states") && holds("outputs"), "{report:#}");
+    for check in ["commitments", "signatures", "states", "draws", "verdicts", "outputs"] {
+        assert!(holds(check), "{check}: {report:#}");
+    }
+    let gaps: Vec<&str> =
+        report["unproven"].as_array().unwrap().iter().map(|gap| gap["code"].as_str().unwrap()).collect();
+    assert!(gaps.contains(&"draw_not_shown"), "{gaps:?}");
+    assert!(!gaps.contains(&"result_unchecked") && !gaps.contains(&"signature_unchecked"), "{gaps:?}");
     std::fs::write(out.join("more"), "more").unwrap();
     let (code, report) = verify(&out);
     assert_eq!((code, report["code"].as_str()), (8, Some("outputs_differ")), "{report:#}");
