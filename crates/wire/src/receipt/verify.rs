@@ -25,7 +25,7 @@ pub struct Pins<'a> {
 }
 
 /// Whether a key (hex) signed a message for a purpose (hex).
-pub type Signed<'a> = &'a dyn Fn(&str, &str, &[u8], &str) -> bool;
+type Signed<'a> = &'a dyn Fn(&str, &str, &[u8], &str) -> bool;
 
 /// The cryptography, which whoever calls brings.
 #[derive(Clone, Copy)]
