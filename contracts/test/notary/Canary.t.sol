@@ -67,13 +67,13 @@ contract CanaryTest is NotaryTest {
         vm.assertEq(outcomeOf(id).slashed, 0, "slashed");
     }
 
-    function test_silentIsTreatedAsEver() external {
+    function test_withheldAndSilentAreTreatedAsEver() external {
         address[] memory who = drawnOf(id);
-        allSay(id, [Finding.Differs, Finding.None, Finding.Same]);
+        allSay(id, [Finding.Withheld, Finding.None, Finding.Same]);
         openCanary(theState(PLACE));
         conclude(request, order);
         assertVerdict(id, Verdict.Canary);
-        vm.assertEq(ownedBy(who[0]).balance, SHARE, "who differed");
+        vm.assertEq(ownedBy(who[0]).balance, SHARE, "who could not say");
         vm.assertEq(ownedBy(who[1]).stake, VALIDATOR_STAKE - STAKE_PER_PROOF, "who was silent");
         vm.assertEq(ownedBy(who[2]).stake, VALIDATOR_STAKE - STAKE_PER_PROOF, "who said the same");
     }
