@@ -83,7 +83,9 @@ contract Notary is Proofs, INotary {
         (bytes32 id, Proof memory found, Outcome memory outcome) = _conclude(request);
         IMarket served = market;
         bool isPending = _isPending(served, request.subject);
-        if (isPending && (found.verdict == Verdict.Failed || _isWithheld(found))) {
+        // One that could open the states shows that they were handed over: then nobody is punished.
+        bool isPunished = found.verdict == Verdict.Failed || (_isWithheld(found) && found.same == 0);
+        if (isPending && isPunished) {
             uint64 reserve = served.reserveOf(request.subject);
             outcome.slashed = found.verdict == Verdict.Failed ? reserve : reserve / WITHHELD_PARTS;
             outcome.toConsumer = uint64(Math.min(outcome.feePaid, outcome.slashed / SLASH_PARTS));
@@ -147,7 +149,7 @@ contract Notary is Proofs, INotary {
         _rewardDiffering(id, found, reward);
     }
 
-    /// @dev All who spoke found the states kept back, and nobody had a receipt.
+    /// @dev Some found the states kept back, none found a difference, and nobody had a receipt.
     function _isWithheld(Proof memory found) private pure returns (bool) {
         return found.verdict == Verdict.Unknown && found.withheld != 0 && !found.excused;
     }

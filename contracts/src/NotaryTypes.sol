@@ -74,7 +74,7 @@ enum Phase {
     Revealing,
     /// All is said. The consumer may show a canary or conclude; then anybody concludes.
     Closing,
-    /// All who spoke found the states kept back; whoever has receipts shows them.
+    /// Some found the states kept back and none found a difference; whoever has receipts shows them.
     Excusing,
     /// The verdict stands.
     Concluded,
@@ -99,7 +99,7 @@ enum Verdict {
     None,
     /// All who spoke found the same.
     Passed,
-    /// All who could open the states found the same difference.
+    /// All who spoke found the same difference.
     Failed,
     /// They do not agree.
     Disputed,

@@ -174,7 +174,12 @@ abstract contract Proofs is Validators, Typed, IProofs {
 
     /// @inheritdoc IProofs
     function openCanary(Request memory request, Planted calldata planted) external {
-        (bytes32 id, Proof memory found) = _find(request, Phase.Closing);
+        bytes32 id = proofId(request);
+        Proof memory found = _current(id);
+        // One that could not open its states does not shield those that only say they did.
+        if (found.phase != Phase.Closing && found.phase != Phase.Excusing) {
+            revert ErrorsLib.WrongPhase(id, found.phase);
+        }
         if (msg.sender != request.consumer) revert ErrorsLib.Unauthorized(msg.sender);
         // A leaf is what the segment before it ends with.
         if (planted.position == 0) revert ErrorsLib.NotDrawn(0);
@@ -258,7 +263,7 @@ abstract contract Proofs is Validators, Typed, IProofs {
 
         id = proofId(request);
         proofOf[request.consumer][request.subject] = id;
-        Proof memory opened;
+        Proof memory opened = _proofs[id].toProof();
         opened.phase = Phase.Opened;
         opened.deadline = uint40(block.timestamp) + findingWindow;
         opened.drawBlock = _fixDraw();
@@ -305,6 +310,8 @@ abstract contract Proofs is Validators, Typed, IProofs {
             Drawn memory drawn = _drawn[id][i].toDrawn();
             if (drawn.finding == Finding.Differs) _credit(drawn.validator, part);
         }
+        // What the division leaves.
+        // slither-disable-next-line divide-before-multiply
         _credit(insurance, amount - part * found.differs);
     }
 
@@ -322,7 +329,7 @@ abstract contract Proofs is Validators, Typed, IProofs {
 
     /// @dev All is said at `from`. Changes `found` only.
     function _close(Proof memory found, uint40 from) private view {
-        bool isKeptBack = found.withheld != 0 && found.same == 0 && found.differs == 0;
+        bool isKeptBack = found.withheld != 0 && found.differs == 0;
         found.phase = isKeptBack ? Phase.Excusing : Phase.Closing;
         found.deadline = from + (isKeptBack ? excuseWindow : revealWindow);
     }
@@ -395,9 +402,11 @@ abstract contract Proofs is Validators, Typed, IProofs {
     /// @dev The rules of `crates/evidence/src/verdict.rs`. No majority ends a dispute.
     function _verdict(Proof memory found) private pure returns (Verdict) {
         if (found.canary) return Verdict.Canary;
-        if (found.differs != 0) return found.same == 0 && !found.split ? Verdict.Failed : Verdict.Disputed;
-        if (found.same == 0) return Verdict.Unknown;
-        return found.withheld == 0 ? Verdict.Passed : Verdict.Disputed;
+        if (found.differs != 0) {
+            bool isAgreed = found.same == 0 && found.withheld == 0 && !found.split;
+            return isAgreed ? Verdict.Failed : Verdict.Disputed;
+        }
+        return found.same != 0 && found.withheld == 0 ? Verdict.Passed : Verdict.Unknown;
     }
 
     function _spoken(Proof memory found) private pure returns (uint8) {

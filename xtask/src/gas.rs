@@ -45,6 +45,15 @@ const ROWS: &[Row] = &[
     Row { call: "`deposit`", keys: &["deposit"], aim: None },
     Row { call: "`extend`", keys: &["extend"], aim: None },
     Row { call: "`end`", keys: &["end"], aim: None },
+    Row { call: "`open` of a proof, from the account", keys: &["proof_open"], aim: None },
+    Row { call: "`openSigned`, in place of it", keys: &["proof_open_signed"], aim: None },
+    Row { call: "`draw`, 3 of 7 validators", keys: &["proof_draw"], aim: None },
+    Row { call: "`commitFinding`, the first of 3", keys: &["proof_commit"], aim: None },
+    Row { call: "`revealFinding`, the first of 3", keys: &["proof_reveal"], aim: None },
+    Row { call: "`conclude`, passed", keys: &["proof_conclude"], aim: None },
+    Row { call: "`conclude`, failed", keys: &["proof_conclude_failed"], aim: None },
+    Row { call: "**a whole proof that passes**", keys: &["proof_total"], aim: None },
+    Row { call: "`anchor` of a log that was anchored before", keys: &["anchor"], aim: None },
 ];
 
 pub(crate) fn write(root: &Path) -> Result<()> {

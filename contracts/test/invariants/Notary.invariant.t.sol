@@ -69,6 +69,7 @@ contract NotaryInvariantTest is Test {
         excluded[0] = FuzzSelector(address(handler), selectors);
     }
 
+    /// forge-config: default.invariant.runs = 128
     function invariant_notary() external view {
         moneyIsAllAccountedFor();
         stakeBacksOpenProofs();

@@ -168,6 +168,25 @@ contract NotaryHandler is Test {
         }
     }
 
+    /// @dev All drawn validators find one thing, as honest ones do, and say it.
+    function agree(uint256 which, uint256 luck) external {
+        (, bytes32 id,, bool found) = pick(which);
+        if (!found) return;
+        (,,, Drawn[] memory who) = notary.proof(id);
+        Finding finding = Finding(luck % 3 + 1);
+        for (uint256 i = 0; i < who.length; i++) {
+            bytes32 hash = HashLib.finding(id, who[i].validator, finding, 0, SALT);
+            vm.prank(who[i].validator);
+            if (count("commitFinding", abi.encodeCall(notary.commitFinding, (id, hash)))) {
+                _meant[id][who[i].validator] = finding;
+            }
+        }
+        for (uint256 i = 0; i < who.length; i++) {
+            vm.prank(who[i].validator);
+            count("revealFinding", abi.encodeCall(notary.revealFinding, (id, finding, 0, SALT)));
+        }
+    }
+
     function conclude(uint256 which, uint256 how) public {
         (Request memory request, bytes32 id, Order memory order, bool found) = pick(which);
         if (!found) return;

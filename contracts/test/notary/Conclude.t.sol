@@ -22,10 +22,10 @@ contract ConcludeTest is NotaryTest {
         check([SAME, SILENT, SAME], Verdict.Passed, State.Settled, 2);
         check([DIFFERS, DIFFERS, DIFFERS], Verdict.Failed, State.Slashed, 3);
         check([DIFFERS, SILENT, SILENT], Verdict.Failed, State.Slashed, 1);
-        check([DIFFERS, WITHHELD, WITHHELD], Verdict.Failed, State.Slashed, 3);
+        check([DIFFERS, WITHHELD, WITHHELD], Verdict.Disputed, State.Refunded, 3);
         check([SAME, SAME, DIFFERS], Verdict.Disputed, State.Refunded, 3);
         check([SAME, DIFFERS, DIFFERS], Verdict.Disputed, State.Refunded, 3);
-        check([WITHHELD, SAME, SILENT], Verdict.Disputed, State.Refunded, 2);
+        check([WITHHELD, SAME, SILENT], Verdict.Unknown, State.Refunded, 2);
         check([WITHHELD, WITHHELD, WITHHELD], Verdict.Unknown, State.Slashed, 3);
         check([WITHHELD, SILENT, WITHHELD], Verdict.Unknown, State.Slashed, 2);
         check([SILENT, SILENT, SILENT], Verdict.Unknown, State.Committed, 0);
@@ -176,19 +176,19 @@ contract ConcludeTest is NotaryTest {
         uint64 escrow = market.escrowOf(request.subject);
         (uint64 theirs, uint64 staked) = (balanceOf(consumer), market.account(provider).stake);
         address[] memory who = drawnOf(id);
-        allSay(id, [DIFFERS, WITHHELD, DIFFERS]);
+        allSay(id, [DIFFERS, DIFFERS, DIFFERS]);
         conclude(request, order);
         Outcome memory outcome = outcomeOf(id);
         vm.assertEq(outcome.slashed, reserve, "the whole reserve");
         vm.assertEq(outcome.toConsumer, 3 * SHARE, "the fee");
         vm.assertEq(balanceOf(consumer) - theirs, escrow + 3 * SHARE, "consumer");
         vm.assertEq(staked - market.account(provider).stake, reserve, "provider");
-        uint64 part = reserve / 4 / 2;
+        uint64 part = reserve / 4 / 3;
         vm.assertEq(ownedBy(who[0]).balance, SHARE + part, "who differed");
-        vm.assertEq(ownedBy(who[1]).balance, SHARE, "who could not say");
+        vm.assertEq(ownedBy(who[1]).balance, SHARE + part, "who differed");
         vm.assertEq(ownedBy(who[2]).balance, SHARE + part, "who differed");
         vm.assertEq(balanceOf(insurance), reserve - reserve / 4 - 3 * SHARE, "insurance of the market");
-        vm.assertEq(ownedBy(insurance).balance, reserve / 4 - 2 * part, "dust");
+        vm.assertEq(ownedBy(insurance).balance, reserve / 4 - 3 * part, "dust");
         vm.assertEq(market.account(address(notary)).balance, 0, "nothing stays there");
     }
 

@@ -248,6 +248,22 @@ async fn draw_of_the_contract_is_that_of_evidence() {
     }
 }
 
+/// The test of the contracts' tree has the same root, see `test_knownRoot`.
+#[test]
+fn root_of_the_contracts_tests_is_that_of_evidence() {
+    let word = |n: u8| {
+        let mut word = [0; 32];
+        word[31] = n;
+        word
+    };
+    let mut tree = Tree::default();
+    for index in 0..3 {
+        tree.push(Leaf::state(u64::from(index), word(index + 1)).hash(&word(7)));
+    }
+    let known = "0x9dc573cf26a53adaee704f6b39b12e8557f58a4891ca3698b29cc26f925b7615";
+    assert_eq!(root_of(&tree).to_string(), known);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn digests_are_those_of_the_contract() {
     alloy::sol! {

@@ -150,7 +150,7 @@ fn chain_out_of_reach_for_a_while_loses_no_provider() {
     // The chain is gone with the control plane; the provider finds out.
     let log = world.data().join("providers/1/provider.log");
     eventually("the provider waits", || {
-        std::fs::read_to_string(&log).unwrap().contains("the provider waits").then_some(())
+        std::fs::read_to_string(&log).unwrap().contains("the daemon waits").then_some(())
     });
     world.up().expect("the control plane comes up again");
     let settled = world.settled(&id);

@@ -78,6 +78,7 @@ fn proven(demo: &Value) {
     assert!((0.0..0.05).contains(&miss), "{miss}");
     assert_eq!(demo["audit"]["verified"], true);
     assert!(demo["audit"]["records"].as_u64() > Some(20));
+    assert_eq!(demo["receipt"]["verified"], true, "{}", demo["receipt"]);
 }
 
 fn cheat_is_caught(cheater: &Value) {

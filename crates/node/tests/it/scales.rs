@@ -232,9 +232,7 @@ impl Scales {
     /// Ticks all of them until the proof has come so far.
     pub(crate) async fn until(&self, all: &mut [Validator], id: B256, phase: Phase) -> Proof {
         for _ in 0..LOOKS_MAX {
-            for validator in all.iter_mut() {
-                validator.tick(self.now()).await.unwrap();
-            }
+            self.tick(all).await;
             let proof = self.proof(id).await;
             if proof.phase == phase {
                 return proof;
@@ -242,6 +240,36 @@ impl Scales {
             tokio::time::sleep(LOOK).await;
         }
         panic!("it stays at {:?}", self.proof(id).await)
+    }
+
+    /// Ticks all of them until somebody has asked for the states.
+    pub(crate) async fn until_asked(&self, all: &mut [Validator]) {
+        for _ in 0..LOOKS_MAX {
+            self.tick(all).await;
+            if !self.plane.askers().is_empty() {
+                return;
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+        panic!("nobody asks")
+    }
+
+    /// Ticks all of them until so many have committed.
+    pub(crate) async fn until_said(&self, all: &mut [Validator], id: B256, committed: usize) {
+        for _ in 0..LOOKS_MAX {
+            self.tick(all).await;
+            if self.committed(id).await >= committed {
+                return;
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+        panic!("they say nothing")
+    }
+
+    async fn tick(&self, all: &mut [Validator]) {
+        for validator in all.iter_mut() {
+            validator.tick(self.now()).await.unwrap();
+        }
     }
 
     /// The consumer, whose turn it is, concludes what was opened elsewhere.

@@ -108,7 +108,10 @@ async fn validator_killed_at_each_point_says_one_thing_and_is_paid() {
         scales.rest(&mut validator).await;
         let (request, id) = scales.opened(1).await;
         let mut deaths = 0;
-        while scales.proof(id).await.phase != Phase::Closing {
+        for _ in 0..2_000 {
+            if scales.proof(id).await.phase == Phase::Closing {
+                break;
+            }
             match validator.tick(scales.now()).await {
                 Ok(_) => tokio::time::sleep(std::time::Duration::from_millis(5)).await,
                 Err(ValidatorError::Interrupted(_)) => {

@@ -60,9 +60,7 @@ async fn states_that_are_kept_back_are_said_to_be_when_the_time_is_nearly_over()
         scales.plane.behave(manner);
         let mut seated = scales.seated(&[None]).await;
         let (_, id) = scales.opened(1).await;
-        while scales.plane.askers().is_empty() {
-            seated[0].tick(scales.now()).await.unwrap();
-        }
+        scales.until_asked(&mut seated).await;
         scales.clock.advance(WINDOW_S / 2);
         seated[0].tick(scales.now()).await.unwrap();
         assert_eq!(scales.committed(id).await, 0, "{manner:?}: they may still come");
@@ -87,9 +85,7 @@ async fn validator_whose_machine_fails_says_nothing_and_loses_stake() {
     scales.mill.broken.store(true, Ordering::SeqCst);
     let mut seated = scales.seated(&[None]).await;
     let (request, id) = scales.opened(1).await;
-    while scales.plane.askers().is_empty() {
-        seated[0].tick(scales.now()).await.unwrap();
-    }
+    scales.until_asked(&mut seated).await;
     scales.clock.advance(WINDOW_S + 2 * REVEAL_S + 2);
     seated[0].tick(scales.now()).await.unwrap();
     let proof = scales.concluded(&request, id).await;
@@ -127,11 +123,7 @@ async fn contrary_one_brings_a_dispute_and_silent_one_loses_stake() {
     let scales = Scales::new(Work::new(&[])).await;
     let mut seated = scales.seated(&[Some(Fault::Contrary), Some(Fault::Silent), None]).await;
     let (request, id) = scales.opened(3).await;
-    while scales.committed(id).await < 2 {
-        for validator in &mut seated {
-            validator.tick(scales.now()).await.unwrap();
-        }
-    }
+    scales.until_said(&mut seated, id, 2).await;
     // The others may reveal once the silent one has had its time.
     scales.clock.advance(WINDOW_S + 1);
     scales.until(&mut seated, id, Phase::Closing).await;

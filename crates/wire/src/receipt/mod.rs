@@ -8,7 +8,7 @@
 mod facts;
 mod verify;
 
-pub use verify::{Crypto, GapDoc, LookDoc, Pins, ReportDoc, Signed, Verified, WrongDoc, verify};
+pub use verify::{Crypto, GapDoc, LookDoc, Pins, ReportDoc, Verified, WrongDoc, verify};
 
 use domain::{ExecutionId, JobId, LeaseId, Usd, UsdPerHour};
 use serde::{Deserialize, Serialize};

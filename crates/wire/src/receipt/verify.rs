@@ -24,13 +24,13 @@ pub struct Pins<'a> {
     pub audit: Option<&'a str>,
 }
 
-/// Whether a key (hex) signed a message for a purpose: key, purpose, message, signature (hex).
-pub type Signed<'a> = &'a dyn Fn(&str, &str, &[u8], &str) -> bool;
+/// Whether a key (hex) signed a message for a purpose (hex).
+type Signed<'a> = &'a dyn Fn(&str, &str, &[u8], &str) -> bool;
 
 /// The cryptography, which whoever calls brings.
 #[derive(Clone, Copy)]
 pub struct Crypto<'a> {
-    /// Of receipts.
+    /// Whether a key (hex) signed a message for a purpose (hex).
     pub signed: Signed<'a>,
     /// Whether a key signed a note.
     pub note: Verify<'a>,

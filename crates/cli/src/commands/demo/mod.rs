@@ -15,9 +15,11 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use cheater::Cheated;
 use domain::Clock;
+use engine::receipt_verify;
 use serde_json::Value;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
+use wire::receipt::{Pins, ReportDoc};
 use wire::rest::{JobDoc, OffersDoc, PlanJob};
 
 use super::offers::Shown;
@@ -58,6 +60,8 @@ struct Ending {
     cheated: Cheated,
     /// Records of the audit log, all of which were verified.
     records: u64,
+    /// The job's receipt, checked as somebody would who has nothing but the file and the log's key.
+    receipt: Receipt,
     outputs: PathBuf,
     accuracy: f64,
 }
@@ -121,7 +125,24 @@ async fn both_acts(
     let (job, outputs, accuracy) = live(session, plane, &job, &settings.data, started).await?;
     let cheated = cheater::act(session, plane, settings, started).await?;
     let records = audit::verified(&plane.engine, &settings.data).await?;
-    Ok(Ending { job, outputs, accuracy, cheated, records })
+    let receipt = receipt(session, plane, &job, &settings.data).await?;
+    Ok(Ending { job, outputs, accuracy, cheated, records, receipt })
+}
+
+/// A receipt in a file.
+struct Receipt {
+    file: PathBuf,
+    report: ReportDoc,
+}
+
+async fn receipt(session: &Session<'_>, plane: &Plane, job: &JobDoc, data: &Path) -> Done<Receipt> {
+    let receipt = session.client.job_receipt(&job.id.to_string()).await?;
+    let file = data.join("receipt.json");
+    let text = serde_json::to_vec_pretty(&receipt).context("write the receipt")?;
+    std::fs::write(&file, &text).context("write the receipt")?;
+    let audit = plane.engine.audit_key().context("read the key of the audit log")?;
+    let pins = Pins { key: None, audit: Some(&audit) };
+    Ok(Receipt { file, report: receipt_verify(&text, pins).doc() })
 }
 
 /// The job from its submission to its opened outputs.
@@ -244,6 +265,9 @@ async fn check(plane: &Plane, ending: &Ending) -> Done {
         return failed(format!("the work of execution {execution} did not pass, though nobody cheated"));
     }
     ending.cheated.check()?;
+    if let Some(wrong) = ending.receipt.report.wrong.first() {
+        return failed(format!("the receipt does not hold: {}", wrong.text));
+    }
     if ending.accuracy < ACCURACY_LEAST {
         return failed(format!(
             "the trained model recognises {} of the test part, at least {ACCURACY_LEAST} was expected",

@@ -42,6 +42,9 @@ pub(super) fn ending(out: &Out, ranked: &OffersDoc, ending: &Ending, data: &Path
     out.answer(&format!("\n{}\n", report::text(&ending.job)));
     out.answer(&format!("accuracy   {} of the test part", ending.accuracy));
     out.answer(&format!("audit log  verified, {} records", ending.records));
+    let receipt = &ending.receipt;
+    let gaps = receipt.report.unproven.len();
+    out.answer(&format!("receipt    verified, {gaps} things remain unproven: {}", receipt.file.display()));
     out.answer(&format!("\n{}\n", ending.cheated.text()));
     out.answer(&format!("outputs    {}", ending.outputs.display()));
     out.answer(&format!("data       {} (kept)", data.display()));
@@ -90,6 +93,11 @@ fn document(ranked: &OffersDoc, ending: &Ending, data: &Path, elapsed: Duration)
     Ok(json!({
         "proof": proof(job),
         "audit": { "verified": true, "records": ending.records },
+        "receipt": {
+            "verified": ending.receipt.report.verified,
+            "file": ending.receipt.file,
+            "unproven": ending.receipt.report.unproven,
+        },
         "cheater": ending.cheated.document(),
         "job": {
             "id": job.id, "name": job.name, "state": job.state, "outcome": job.outcome,

@@ -1,4 +1,4 @@
-//! What each call of the market costs, as its receipt shows it: the committed artifacts on the embedded chain, under the
+//! What each call of the market and of the notary costs, as its receipt shows it: the committed artifacts on the embedded chain, under the
 //! conditions of `contracts/test/Gas.t.sol`.
 //!
 //! `cargo run -p waag-chain --example gas` prints JSON; `cargo xtask gas` makes the table of it.
@@ -8,6 +8,8 @@
     clippy::print_stdout,
     reason = "a measurement prints, and stops at the first surprise"
 )]
+
+mod proof;
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -19,6 +21,7 @@ use domain::{Clock, Entropy, Millis, Timestamp};
 use waag_chain::embedded::{EmbeddedChain, Genesis};
 use waag_chain::journal::FileJournal;
 use waag_chain::market::{self, Calls, Contact, Market, MarketTerms, OfferId, OfferTerms, Order, TokenCalls};
+use waag_chain::notary::{self, Notary, NotaryTerms};
 use waag_chain::sender::{Call, IntentKey, Sender, SenderSettings};
 use waag_chain::{Address, B256, Bytes, U256};
 
@@ -97,6 +100,9 @@ impl Party {
 /// A market with a provider that has posted an offer and a consumer that has money, both after one settled lease.
 struct Scene {
     clock: Arc<SetClock>,
+    chain: EmbeddedChain,
+    owner: Party,
+    notary: Notary,
     market: Market,
     calls: Calls,
     token: TokenCalls,
@@ -117,17 +123,31 @@ impl Scene {
             Genesis { chain_id: CHAIN_ID, deployer: deployer.address(), deployer_wei: wei, seed: [3; 32] };
         let chain = EmbeddedChain::in_memory(&genesis, Arc::<SetClock>::clone(&clock)).unwrap();
         let owner = Party::new(&chain, 1);
-        let deployed = market::deploy(&owner.sender, &terms()).await.unwrap();
-        let market = Market::open(chain.provider(), deployed.market).await.unwrap();
+        let deployed = notary::deploy(&owner.sender, &notary_terms(), &terms()).await.unwrap();
+        let notary = Notary::open(chain.provider(), deployed.notary).await.unwrap();
+        let market = Market::open(chain.provider(), deployed.market.market).await.unwrap();
         let [consumer, provider, agent, stranger] =
             [0xC0, 0xF0, 0xA6, 0x57].map(|scalar| Party::new(&chain, scalar));
         let offer = offer_id(&provider, 1);
         let (calls, token) = (market.calls(), market.token_calls());
-        let scene = Self { clock, market, calls, token, consumer, provider, agent, stranger, offer };
+        let scene = Self {
+            clock,
+            chain,
+            owner,
+            notary,
+            market,
+            calls,
+            token,
+            consumer,
+            provider,
+            agent,
+            stranger,
+            offer,
+        };
         for (party, dollars) in [(&scene.consumer, 1_000), (&scene.provider, 1_000), (&scene.stranger, 0)] {
-            owner.send(market::give_gas(party.address(), U256::from(ETHER))).await;
+            scene.owner.send(market::give_gas(party.address(), U256::from(ETHER))).await;
             if dollars > 0 {
-                owner.send(token.mint(party.address(), dollars * DOLLAR)).await;
+                scene.owner.send(token.mint(party.address(), dollars * DOLLAR)).await;
                 party.send(scene.approve()).await;
                 party.send(calls.deposit(dollars * DOLLAR)).await;
             }
@@ -204,11 +224,28 @@ fn root() -> B256 {
     Contact::hash(b"root")
 }
 
+fn insurance() -> Address {
+    Address::left_padding_from(&0x115_u16.to_be_bytes())
+}
+
+fn notary_terms() -> NotaryTerms {
+    NotaryTerms {
+        insurance: insurance(),
+        stake_per_unit: 20 * DOLLAR,
+        stake_per_proof: 5 * DOLLAR,
+        min_fee: 10,
+        unbonding_period: 7 * 86_400,
+        draw_delay: 2,
+        finding_window: 480,
+        reveal_window: 240,
+        excuse_window: 360,
+    }
+}
+
 fn terms() -> MarketTerms {
-    let low = |value: u16| Address::left_padding_from(&value.to_be_bytes());
     MarketTerms {
-        verifier: low(0x7e),
-        insurance: low(0x115),
+        verifier: Address::ZERO,
+        insurance: insurance(),
         stake_per_unit: 10 * DOLLAR,
         reserve_bps: 20_000,
         unbonding_period: 7 * 86_400,
@@ -286,8 +323,13 @@ async fn money_and_offers() -> Vec<Measured> {
 
 #[tokio::main]
 async fn main() {
-    let groups =
-        [whole_lease().await, by_signature().await, paid_from_allowance().await, money_and_offers().await];
+    let groups = [
+        whole_lease().await,
+        by_signature().await,
+        paid_from_allowance().await,
+        money_and_offers().await,
+        proof::proofs().await,
+    ];
     let gas: BTreeMap<&str, u64> = groups.into_iter().flatten().collect();
     println!("{}", serde_json::json!(gas));
 }
