@@ -106,7 +106,8 @@ impl From<ReceiptError> for ApiError {
         let (status, next) = match error {
             ReceiptError::Engine(error) => return error.into(),
             ReceiptError::Open(_) => (StatusCode::CONFLICT, "wait until it is settled: `waag jobs show`"),
-            ReceiptError::NotReady(_) => (StatusCode::SERVICE_UNAVAILABLE, "try again in a moment"),
+            // Nothing is wrong on our side, so it is no 5xx; the body says that it may be asked again.
+            ReceiptError::NotReady(_) => (StatusCode::CONFLICT, "try again in a moment"),
             ReceiptError::Differs(_) => {
                 tracing::error!(error = %chain(&error), "a receipt is not issued");
                 let next =

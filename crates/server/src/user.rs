@@ -270,8 +270,7 @@ async fn job_proof(State(engine): State<Engine>, Segment(job): Segment<String>) 
 /// Issues the receipt of a settled job: signed, with its place in the audit log.
 #[utoipa::path(get, path = "/v1/jobs/{job}/receipt", params(("job" = String, Path)), responses(
     (status = 200, body = ReceiptDoc), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
-    (status = 404, body = ErrorBody), (status = 409, body = ErrorBody, description = "it is not settled, or several jobs fit"),
-    (status = 503, body = ErrorBody, description = "it is not in the audit log yet")))]
+    (status = 404, body = ErrorBody), (status = 409, body = ErrorBody, description = "it is not settled or not in the audit log yet, or several jobs fit")))]
 async fn job_receipt(State(engine): State<Engine>, Segment(job): Segment<String>) -> Answer<ReceiptDoc> {
     let id = find(&engine, &job).await?;
     Ok(Json(engine.job_receipt(id).await?))
