@@ -76,7 +76,11 @@ fn money(settlement: &SettlementDoc) -> String {
     let mut table = Table::new(&[("settlement", Side::Left), ("$", Side::Right), ("", Side::Left)]);
     let mark = if settlement.simulated { "at simulated prices" } else { "" };
     table.row(["paid".to_owned(), settlement.paid_usd.to_string(), mark.to_owned()]);
-    table.row(["  of that fees".to_owned(), settlement.fees_usd.to_string(), String::new()]);
+    table.row([
+        "  of that fees".to_owned(),
+        settlement.fees_usd.to_string(),
+        "networks and validators".to_owned(),
+    ]);
     table.row(["refunded".to_owned(), settlement.refunded_usd.to_string(), "held and given back".to_owned()]);
     if settlement.disputed_usd > domain::Usd::ZERO {
         let note = "billed beyond what is owed; not paid".to_owned();

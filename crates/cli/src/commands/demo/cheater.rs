@@ -129,7 +129,7 @@ impl Cheated {
     pub(super) fn text(&self) -> String {
         let miss = self.job.executions.iter().filter_map(|x| x.proof.as_ref()?.miss_probability);
         format!(
-            "{}\n\ncheater    verdict {}: ${} of its stake slashed, ${} refunded; the chance of missing half of the segments was {:.5}",
+            "{}\n\ncheater    verdict {}: ${} of its stake slashed, ${} of escrow refunded; the chance of missing half of the segments was {:.5}",
             report::text(&self.job),
             self.verdict(),
             self.slashed(),
