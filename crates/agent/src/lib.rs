@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod bound;
 mod client;
 mod commit;
 mod faults;
@@ -12,6 +13,7 @@ pub mod sandbox;
 mod upload;
 mod work;
 
+pub use bound::OtherJob;
 pub use commit::Delegate;
 pub use process::agent_main;
 pub use run::POINTS;

@@ -7,11 +7,18 @@ use domain::JobId;
 use crate::keccak;
 
 const LEAF: &[u8] = &[0x00];
+const TERMS: &[u8] = b"TERMS/1";
 const JOB: &[u8] = b"JOB/1";
 
-/// What a job is named by in its leaves and on a chain: its id and its specification.
-pub fn job_hash(job: JobId, spec: &str) -> [u8; 32] {
-    keccak(&[JOB, &job.bytes(), &keccak(&[spec.as_bytes()])])
+/// What was asked for: a job's id and its specification. Who runs or replays it is told no more of them than this.
+pub fn job_terms(job: JobId, spec: &str) -> [u8; 32] {
+    keccak(&[TERMS, &job.bytes(), &keccak(&[spec.as_bytes()])])
+}
+
+/// What a job is named by in its leaves and on a chain: its terms, and the BLAKE3 of the bundle that its agents run. The bundle
+/// names the BLAKE3 of the inputs, so whoever replays other work or other inputs finds another job.
+pub fn job_hash(terms: &[u8; 32], bundle: &[u8; 32]) -> [u8; 32] {
+    keccak(&[JOB, terms, bundle])
 }
 
 /// A leaf of the tree: state `index`, or the outputs that came after the last state.
@@ -40,6 +47,11 @@ impl Leaf {
     pub fn hash(&self, job: &[u8; 32]) -> [u8; 32] {
         keccak(&[LEAF, job, &self.index.to_be_bytes(), &self.state, &self.out])
     }
+}
+
+/// BLAKE3 of what is in memory.
+pub fn content_digest(bytes: &[u8]) -> [u8; 32] {
+    blake3::hash(bytes).into()
 }
 
 /// BLAKE3 of what is written to it.

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use waag_evidence::deterrence::{all_corrupt, majority_corrupt, replayed};
 use waag_evidence::tree::{proof, verify};
 use waag_evidence::{
-    Draw, Leaf, Tree, Word, commitment_digest, draw_seed, job_hash, keccak, result, verdict,
+    Draw, Leaf, Tree, Word, commitment_digest, draw_seed, job_hash, job_terms, keccak, result, verdict,
 };
 
 type Hash = [u8; 32];
@@ -213,8 +213,14 @@ fn leaf_of_another_job_or_place_is_another_leaf() {
     assert_ne!(here, Leaf::state(4, state).hash(&JOB));
     assert_ne!(here, Leaf::outputs(3, state).hash(&JOB), "outputs are no state");
     let id = |n| JobId::from_bytes([n; 10]);
-    assert_ne!(job_hash(id(1), "run: a"), job_hash(id(2), "run: a"), "a job submitted again is another");
-    assert_ne!(job_hash(id(1), "run: a"), job_hash(id(1), "run: b"));
+    let named = |job, spec, bundle: u8| job_hash(&job_terms(job, spec), &[bundle; 32]);
+    assert_ne!(named(id(1), "run: a", 1), named(id(2), "run: a", 1), "a job submitted again is another");
+    assert_ne!(named(id(1), "run: a", 1), named(id(1), "run: b", 1));
+    assert_ne!(
+        named(id(1), "run: a", 1),
+        named(id(1), "run: a", 2),
+        "other work under the same words is another"
+    );
 }
 
 #[test]

@@ -70,6 +70,7 @@ CREATE TABLE job (
     segments_done BIGINT NOT NULL DEFAULT 0,
     hold TEXT NOT NULL REFERENCES hold (id),
     bundle TEXT NOT NULL,
+    bundle_content BLOB NOT NULL,
     inputs TEXT,
     outputs TEXT,
     waiting_for TEXT,
@@ -215,6 +216,7 @@ CREATE TABLE object (
     context TEXT NOT NULL,
     wrapped_key TEXT NOT NULL,
     digest TEXT NOT NULL,
+    content BLOB,
     bytes BIGINT NOT NULL,
     created_at BIGINT NOT NULL
 );

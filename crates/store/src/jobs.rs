@@ -50,6 +50,8 @@ pub struct JobRow {
     pub hold: HoldId,
     /// The sealed bundle.
     pub bundle: ObjectId,
+    /// BLAKE3 of what is sealed there.
+    pub bundle_content: [u8; 32],
     /// The sealed inputs.
     pub inputs: Option<ObjectId>,
     /// The sealed outputs.
@@ -84,7 +86,7 @@ macro_rules! select {
         sqlx::query(concat!(
             "SELECT id, key, request_digest, account, name, spec, state, outcome, fail_reason, generation, \
              submitted_at, deadline_at, ended_at, due_at, plan_at, attempts, current, segments, segments_done, hold, bundle, \
-             inputs, outputs, waiting_for, waiting_since FROM job ",
+             bundle_content, inputs, outputs, waiting_for, waiting_since FROM job ",
             $tail
         ))
     };
@@ -141,6 +143,7 @@ fn job_of(row: &SqliteRow) -> Result<JobRow, Error> {
         segments_done: c.count("segments_done")?,
         hold: c.parsed("hold")?,
         bundle: c.parsed("bundle")?,
+        bundle_content: c.digest("bundle_content")?,
         inputs: c.maybe_parsed("inputs")?,
         outputs: c.maybe_parsed("outputs")?,
         waiting_for: c.maybe_text("waiting_for")?,
@@ -261,8 +264,8 @@ impl Tx {
     pub async fn job_insert(&mut self, job: &JobRow) -> Result<(), Error> {
         sqlx::query(
             "INSERT INTO job (id, key, request_digest, account, name, spec, state, submitted_at, deadline_at, due_at, \
-             segments, hold, bundle, inputs, plan_at) VALUES ($1, $2, $3, $4, $5, $6, 'waiting', $7, $8, $9, $10, $11, $12, $13, \
-             $14)",
+             segments, hold, bundle, bundle_content, inputs, plan_at) VALUES ($1, $2, $3, $4, $5, $6, 'waiting', $7, $8, $9, \
+             $10, $11, $12, $13, $14, $15)",
         )
         .bind(job.id.to_string())
         .bind(&job.key)
@@ -276,6 +279,7 @@ impl Tx {
         .bind(i64::from(job.segments))
         .bind(job.hold.to_string())
         .bind(job.bundle.to_string())
+        .bind(job.bundle_content.as_slice())
         .bind(job.inputs.map(|o| o.to_string()))
         .bind(job.plan_at.map(|t| t.0))
         .execute(self.conn())

@@ -61,6 +61,8 @@ pub struct ObjectRow {
     pub wrapped_key: String,
     /// `sha256:<hex>` of the ciphertext.
     pub digest: String,
+    /// BLAKE3 of what is sealed, where we sealed it.
+    pub content: Option<[u8; 32]>,
     /// Length of the ciphertext.
     pub bytes: u64,
     /// When it was stored.
@@ -227,7 +229,7 @@ fn path(id: ObjectId) -> Path {
 macro_rules! select {
     ($tail:literal) => {
         sqlx::query(concat!(
-            "SELECT id, job, kind, execution, segment, context, wrapped_key, digest, bytes, created_at FROM object ",
+            "SELECT id, job, kind, execution, segment, context, wrapped_key, digest, content, bytes, created_at FROM object ",
             $tail
         ))
     };
@@ -251,6 +253,7 @@ fn object_of(row: &SqliteRow) -> Result<ObjectRow, Error> {
         context: c.text("context")?,
         wrapped_key: c.text("wrapped_key")?,
         digest: c.text("digest")?,
+        content: c.maybe_digest("content")?,
         bytes: c.size("bytes")?,
         created_at: c.time("created_at")?,
     })
@@ -344,8 +347,8 @@ impl Tx {
     /// The database could not be written.
     pub async fn object_insert(&mut self, row: &ObjectRow) -> Result<(), Error> {
         sqlx::query(
-            "INSERT INTO object (id, job, kind, execution, segment, context, wrapped_key, digest, bytes, created_at, seq) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, (SELECT COALESCE(MAX(seq), 0) + 1 FROM object WHERE job = $2))",
+            "INSERT INTO object (id, job, kind, execution, segment, context, wrapped_key, digest, content, bytes, created_at, seq) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, (SELECT COALESCE(MAX(seq), 0) + 1 FROM object WHERE job = $2))",
         )
         .bind(row.id.to_string())
         .bind(row.job.map(|j| j.to_string()))
@@ -355,6 +358,7 @@ impl Tx {
         .bind(&row.context)
         .bind(&row.wrapped_key)
         .bind(&row.digest)
+        .bind(row.content.as_ref().map(<[u8; 32]>::as_slice))
         .bind(i64::try_from(row.bytes).unwrap_or(i64::MAX))
         .bind(row.created_at.0)
         .execute(self.conn())

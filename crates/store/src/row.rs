@@ -53,6 +53,14 @@ impl Columns<'_> {
         self.0.try_get(name).doing("read a row")
     }
 
+    pub(crate) fn digest(&self, name: &'static str) -> Result<[u8; 32], Error> {
+        digest_of(name, &self.bytes(name)?)
+    }
+
+    pub(crate) fn maybe_digest(&self, name: &'static str) -> Result<Option<[u8; 32]>, Error> {
+        self.maybe_bytes(name)?.map(|bytes| digest_of(name, &bytes)).transpose()
+    }
+
     pub(crate) fn parsed<T: FromStr>(&self, name: &'static str) -> Result<T, Error> {
         let value = self.text(name)?;
         value.parse().map_err(|_| Error::Unreadable { what: name, value })
@@ -79,4 +87,8 @@ impl Columns<'_> {
     pub(crate) fn flag(&self, name: &'static str) -> Result<bool, Error> {
         Ok(self.int(name)? != 0)
     }
+}
+
+fn digest_of(name: &'static str, bytes: &[u8]) -> Result<[u8; 32], Error> {
+    bytes.try_into().map_err(|_| Error::Unreadable { what: name, value: format!("{} bytes", bytes.len()) })
 }

@@ -262,7 +262,10 @@ pub struct Welcome {
     pub log_bytes_max: u64,
     /// The largest sealed upload.
     pub upload_bytes_max: u64,
-    /// The job as its leaves name it: 32 bytes, hex with `0x`.
+    /// What was asked for, as `evidence::job_terms`: 32 bytes, hex with `0x`.
+    pub job_terms: String,
+    /// The job as its leaves name it, `evidence::job_hash` of terms and bundle: 32 bytes, hex with `0x`. An agent that gets a
+    /// bundle or inputs of another job does not begin.
     pub job_hash: String,
     /// What an agent that no provider introduces signs for; absent where nobody would check it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -317,6 +320,12 @@ pub struct Bundle {
     /// Accelerators that the job asked for; 0 for none, and then it sees none.
     #[serde(default)]
     pub accelerators: u32,
+    /// Segments of the whole job.
+    pub segments: u32,
+    /// BLAKE3 of the tar of the inputs, hex with `0x`; absent where the job has none.
+    pub inputs: Option<String>,
+    /// 32 random bytes, hex: the job's hash is public, and nobody is to find a secret by trying.
+    pub salt: String,
 }
 
 /// Sent every `heartbeat_ms`.

@@ -55,14 +55,14 @@ impl OpeningRequest {
 /// Everything that a validator replays.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Openings {
-    /// The job as its leaves name it: 32 bytes, hex with `0x`.
+    /// What was asked for, as `evidence::job_terms`: 32 bytes, hex with `0x`.
+    pub job_terms: String,
+    /// The job as its leaves name it, `evidence::job_hash` of terms and bundle: 32 bytes, hex with `0x`.
     pub job_hash: String,
     /// Opens the objects below and nothing else, until the proof is concluded.
     pub token: String,
     /// The number of the commitment's first state: segment `i` of the commitment is the job's segment `lease_segments_from + i`.
     pub lease_segments_from: u32,
-    /// Segments of the whole job, as its workload is told.
-    pub segments: u32,
     /// Leaves of the commitment.
     pub leaf_count: u32,
     /// The sealed [`crate::agent::Bundle`].
@@ -138,10 +138,10 @@ mod tests {
             outputs,
         };
         let openings = Openings {
+            job_terms: hex_of(&[5; 32]),
             job_hash: hex_of(&[4; 32]),
             token: "token".to_owned(),
             lease_segments_from: 3,
-            segments: 9,
             leaf_count: 8,
             bundle: sealed(1),
             inputs: None,

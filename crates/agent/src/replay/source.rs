@@ -10,6 +10,7 @@ use reqwest::{Method, StatusCode};
 use wire::agent::{Bundle, SealedRef};
 use wire::openings::{OPENINGS_BYTES_MAX, OpeningRequest, Openings};
 
+use crate::bound::{OtherJob, bundle_of, inputs_must_be_of};
 use crate::client::{Client, ClientError, REQUEST_TIMEOUT};
 use crate::upload::{ObjectError, fetch};
 
@@ -34,6 +35,9 @@ pub enum OpeningsError {
     /// Its answer is none.
     #[error("the control plane's openings cannot be read")]
     Malformed(#[source] serde_json::Error),
+    /// What it serves is other work than was committed to.
+    #[error("what is served is of another job")]
+    OtherJob(#[from] OtherJob),
     /// Its answer is larger than any that could be meant.
     #[error("the control plane's openings are too large")]
     TooLarge,
@@ -103,12 +107,22 @@ impl Source {
         Ok(fetch(&self.client, sealed, &self.key, &self.seal_dir).await?)
     }
 
-    /// Fetches the bundle.
+    /// Fetches bundle and inputs, which must be those of the job that was committed to.
     ///
     /// # Errors
-    /// `Object` and `Malformed`.
-    pub async fn bundle(&self, sealed: &SealedRef) -> Result<Bundle, OpeningsError> {
-        let file = self.object(sealed).await?;
-        serde_json::from_reader(std::io::BufReader::new(file)).map_err(OpeningsError::Malformed)
+    /// `Object` and `OtherJob`.
+    pub async fn work(
+        &self,
+        openings: &Openings,
+        job: &[u8; 32],
+    ) -> Result<(Bundle, Option<File>), OpeningsError> {
+        let mut sealed = self.object(&openings.bundle).await?;
+        let bundle = bundle_of(&mut sealed, &openings.job_terms, job)?;
+        let mut inputs = match &openings.inputs {
+            Some(inputs) => Some(self.object(inputs).await?),
+            None => None,
+        };
+        inputs_must_be_of(&bundle, inputs.as_mut())?;
+        Ok((bundle, inputs))
     }
 }

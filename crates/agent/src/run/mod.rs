@@ -15,6 +15,7 @@ use wire::agent::{
     Welcome, bytes_of, checkpoint_context, outputs_context,
 };
 
+use crate::bound::{OtherJob, bundle_of, inputs_must_be_of};
 use crate::client::{Client, ClientError};
 use crate::commit::Delegate;
 use crate::faults;
@@ -48,6 +49,8 @@ pub(crate) enum AgentError {
     Object(#[from] ObjectError),
     #[error("the workload could not be run here")]
     Place(#[from] PlaceError),
+    #[error("what came is of another job: {0}")]
+    OtherJob(#[from] OtherJob),
     #[error("the agent's folder could not be used")]
     Io(#[from] std::io::Error),
     #[error(transparent)]
@@ -76,7 +79,7 @@ struct Agent {
 struct Shared {
     welcome: Welcome,
     customer: PublicKey,
-    job_hash: [u8; 32],
+    job: [u8; 32],
     done: Cell<u32>,
     orders: watch::Sender<Orders>,
 }
@@ -127,12 +130,12 @@ impl Agent {
         let client = self.client.with_give_up(Duration::from_millis(welcome.give_up_ms));
         let malformed = |what: &str| ClientError::Refused(format!("the {what} is malformed"));
         let customer = welcome.customer_key.parse().map_err(|_| malformed("customer's key"))?;
-        let job_hash = bytes_of(&welcome.job_hash).ok_or_else(|| malformed("job's hash"))?;
+        let job = bytes_of(&welcome.job_hash).ok_or_else(|| malformed("job's hash"))?;
         let shared = Rc::new(Shared {
             done: Cell::new(welcome.from_segment),
             orders: watch::Sender::new(Orders::Continue),
             customer,
-            job_hash,
+            job,
             welcome,
         });
         let beats = tokio::task::spawn_local(heartbeats(client.clone(), Rc::clone(&shared)));
@@ -144,8 +147,8 @@ impl Agent {
     async fn work_through(&self, client: &Client, shared: &Rc<Shared>) -> Result<(), AgentError> {
         let bundle = match self.inputs(client, shared).await {
             Ok(bundle) => bundle,
-            Err(AgentError::Object(ObjectError::Seal(error))) => {
-                tracing::error!(%error, "the inputs do not open");
+            Err(error @ (AgentError::Object(ObjectError::Seal(_)) | AgentError::OtherJob(_))) => {
+                tracing::error!(error = %chain(&error), "the inputs are not the job's");
                 return self.finish(client, shared, failed(FailReason::BadInputs)).await;
             }
             Err(error) => return Err(error),
@@ -180,13 +183,16 @@ impl Agent {
 
     async fn inputs(&self, client: &Client, shared: &Shared) -> Result<Bundle, AgentError> {
         let seal_dir = self.place.work.path("seal");
-        let bundle = fetch(client, &shared.welcome.bundle, &self.key, &seal_dir).await?;
-        let bundle: Bundle =
-            serde_json::from_reader(std::io::BufReader::new(bundle)).map_err(std::io::Error::from)?;
+        let mut sealed = fetch(client, &shared.welcome.bundle, &self.key, &seal_dir).await?;
+        let bundle = bundle_of(&mut sealed, &shared.welcome.job_terms, &shared.job)?;
+        if bundle.segments != shared.welcome.segments {
+            return Err(OtherJob::Segments.into());
+        }
         let mut inputs = match &shared.welcome.inputs {
             Some(inputs) => Some(fetch(client, inputs, &self.key, &seal_dir).await?),
             None => None,
         };
+        inputs_must_be_of(&bundle, inputs.as_mut())?;
         self.place.furnish(&bundle, inputs.as_mut())?;
         let mut first = [0; 32];
         if let Some(checkpoint) = &shared.welcome.checkpoint {
@@ -211,7 +217,7 @@ impl Agent {
 
     /// Commits to one more leaf, where somebody would check it.
     fn commit(&self, shared: &Shared, leaf: Leaf) -> Result<Option<Commitment>, AgentError> {
-        Ok(self.delegate.commit(&shared.job_hash, leaf)?)
+        Ok(self.delegate.commit(&shared.job, leaf)?)
     }
 
     /// Tells the control plane, then leaves it to the provider: what a provider stands by is known on both sides.

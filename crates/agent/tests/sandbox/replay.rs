@@ -77,6 +77,9 @@ fn bundle(setup: Option<&str>, run: &str) -> Arc<Bundle> {
         memory_mib: 512,
         disk_mib: 256,
         accelerators: 0,
+        segments: SEGMENTS,
+        inputs: None,
+        salt: String::new(),
     })
 }
 

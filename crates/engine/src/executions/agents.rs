@@ -158,7 +158,8 @@ impl Engine {
             give_up_ms: config.give_up.0,
             log_bytes_max: config.log_bytes_max,
             upload_bytes_max: config.upload_bytes_max,
-            job_hash: hex_of(&evidence::job_hash(job.id, &job.spec)),
+            job_terms: hex_of(&evidence::job_terms(job.id, &job.spec)),
+            job_hash: hex_of(&crate::jobs::hash_of(job)),
             subject: self.own_subject(execution, job, hello).await?,
         })
     }

@@ -30,11 +30,14 @@ impl Engine {
         let (key, aad) = (DataKey::mint(&*context.entropy), format!("inputs|{id}"));
         let (entropy, seal_key, seal_aad) =
             (std::sync::Arc::clone(&context.entropy), key.clone(), aad.clone());
-        let (sealed, plain_bytes) = tokio::task::spawn_blocking(move || -> Result<_, Error> {
+        let (sealed, plain_bytes, content) = tokio::task::spawn_blocking(move || -> Result<_, Error> {
             let mut out = tempfile::tempfile()?;
+            let mut content = evidence::StateHasher::default();
+            content.take(&plain)?;
+            (&plain).seek(SeekFrom::Start(0))?;
             let sizes = seal(&mut &plain, &mut out, &seal_key, seal_aad.as_bytes(), &*entropy)?;
             out.seek(SeekFrom::Start(0))?;
-            Ok((out, sizes.plain_bytes))
+            Ok((out, sizes.plain_bytes, content.finish()))
         })
         .await
         .map_err(std::io::Error::other)??;
@@ -50,6 +53,7 @@ impl Engine {
             context: aad,
             wrapped_key: hex::encode(wrapped),
             digest,
+            content: Some(content),
             bytes,
             created_at: context.now(),
         })
@@ -202,6 +206,7 @@ impl Engine {
             context,
             wrapped_key: wrapped_key.to_owned(),
             digest: digest.finish(),
+            content: None,
             bytes: received.bytes,
             created_at: self.context.now(),
         })

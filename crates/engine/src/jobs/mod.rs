@@ -19,6 +19,11 @@ pub use submit::{Submission, Submitted};
 use crate::context::Context;
 use crate::{Config, Engine, Error, Reconciler};
 
+/// The job as its leaves name it.
+pub(crate) fn hash_of(job: &JobRow) -> [u8; 32] {
+    evidence::job_hash(&evidence::job_terms(job.id, &job.spec), &job.bundle_content)
+}
+
 /// A guarded change is tried again so often when somebody else was faster.
 const RACES_MAX: u32 = 8;
 

@@ -10,7 +10,7 @@ use domain::{
 use policy::admission::{self, AdmissionRefusal, Limits};
 use policy::placement::{self, Situation, place};
 use store::{JobRow, ObjectKind, ObjectRow};
-use wire::agent::{Bundle, WRAP_INFO};
+use wire::agent::{Bundle, WRAP_INFO, hex_of};
 use wire::audit::committed;
 
 use crate::audit::job_secret;
@@ -63,7 +63,8 @@ impl Engine {
         self.check_offers(&spec, now)?;
 
         let job = JobId::mint(&*self.context.entropy);
-        let bundle = self.store_bundle(job, &spec, secrets, now).await?;
+        let inputs = self.content_of(submission.inputs).await?;
+        let (bundle, content) = self.store_bundle(job, &spec, secrets, inputs, now).await?;
         let row = JobRow {
             id: job,
             key: submission.key,
@@ -84,6 +85,7 @@ impl Engine {
             segments_done: 0,
             hold: HoldId::mint(&*self.context.entropy),
             bundle: bundle.id,
+            bundle_content: content,
             inputs: submission.inputs,
             outputs: None,
             waiting_for: None,
@@ -161,17 +163,32 @@ impl Engine {
         }
     }
 
+    /// BLAKE3 of uploaded inputs.
+    async fn content_of(&self, inputs: Option<ObjectId>) -> Result<Option<[u8; 32]>, SubmitError> {
+        let Some(id) = inputs else { return Ok(None) };
+        let row = self.context.store.object_get(id).await?;
+        row.and_then(|row| row.content).map(Some).ok_or(SubmitError::InputsMissing)
+    }
+
+    /// The bundle's row, and the BLAKE3 of what is sealed there.
     async fn store_bundle(
         &self,
         job: JobId,
         spec: &JobSpec,
         secrets: BTreeMap<String, String>,
+        inputs: Option<[u8; 32]>,
         now: Timestamp,
-    ) -> Result<ObjectRow, Error> {
+    ) -> Result<(ObjectRow, [u8; 32]), Error> {
         let context = &self.context;
-        let bundle =
-            bundle(spec, secrets, context.config.default_memory_mib, context.config.default_disk_mib);
+        let mut salt = [0; 32];
+        context.entropy.fill(&mut salt);
+        let bundle = Bundle {
+            inputs: inputs.map(|content| hex_of(&content)),
+            salt: hex::encode(salt),
+            ..bundle(spec, secrets, context.config.default_memory_mib, context.config.default_disk_mib)
+        };
         let plain = zeroize::Zeroizing::new(serde_json::to_vec(&bundle).map_err(std::io::Error::from)?);
+        let content = evidence::content_digest(&plain);
         let id = ObjectId::mint(&*context.entropy);
         let (key, aad) = (DataKey::mint(&*context.entropy), format!("bundle|{id}"));
         let sealed = seal_bytes(&plain, &key, aad.as_bytes(), &*context.entropy)?;
@@ -185,11 +202,12 @@ impl Engine {
             context: aad,
             wrapped_key: hex::encode(wrapped),
             digest: digest(&sealed),
+            content: Some(content),
             bytes: sealed.len() as u64,
             created_at: now,
         };
         context.store.objects().put(id, sealed).await?;
-        Ok(row)
+        Ok((row, content))
     }
 
     /// Everything or nothing; of two requests with one key the second finds the first.
@@ -287,5 +305,8 @@ fn bundle(spec: &JobSpec, secrets: BTreeMap<String, String>, memory_mib: u64, di
         memory_mib: least(spec.resources.memory_mib).unwrap_or(memory_mib),
         disk_mib: spec.resources.disk_mib.unwrap_or(disk_mib),
         accelerators: spec.resources.accelerators.as_ref().map_or(0, |wanted| wanted.count),
+        segments: spec.verify.segments,
+        inputs: None,
+        salt: String::new(),
     }
 }

@@ -54,7 +54,7 @@ impl Leases {
             label: Label::of(purchase.lease),
             span: purchase.span,
             ceiling: purchase.ceiling,
-            job: evidence::job_hash(job.id, &job.spec),
+            job: crate::jobs::hash_of(&job),
             boot: self.boot(execution, credential)?,
         };
         let intent = match network.prepare(&best.offer, &terms).await {

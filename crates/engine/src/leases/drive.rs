@@ -160,7 +160,7 @@ impl Leases {
             label: Label::of(lease.id),
             span: lease.span,
             ceiling: best.offer.price,
-            job: evidence::job_hash(job.id, &job.spec),
+            job: crate::jobs::hash_of(&job),
             // The boot bytes went with the funded request; a bid is taken under the same label.
             boot: Boot::new(Vec::new()),
         };

@@ -184,7 +184,7 @@ impl Proofs {
             network: lease.network.clone(),
             label: Label::of(lease.id),
             execution: lease.execution,
-            job_hash: evidence::job_hash(job.id, &job.spec),
+            job_hash: crate::jobs::hash_of(&job),
             commitment: market::Commitment { root, leaf_count: asked.leaf_count },
             signature: asked.signature.clone(),
             segments: asked.segments,

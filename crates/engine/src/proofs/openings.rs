@@ -68,7 +68,7 @@ impl Engine {
         let job = self.context.job(proof.job).await?;
         let execution = store.execution_get(proof.execution).await?.ok_or(AgentRefusal::NoProof)?;
         let claims = store.claim_list(proof.lease, asked.leaf_count).await?;
-        let hash = evidence::job_hash(job.id, &job.spec);
+        let hash = crate::jobs::hash_of(&job);
         let work = Work::of(&execution, asked, &claims, &hash).ok_or(AgentRefusal::Withheld)?;
         let states = self.states(&execution).await?;
         let opened = drawn_segments(&seed, asked.segments, asked.sample)
@@ -85,10 +85,10 @@ impl Engine {
         let of = format!("{} {}", request.proof, request.validator.to_ascii_lowercase());
         self.context.openings().admit(&token, job.id, of);
         Ok(Answer {
+            job_terms: hex_of(&evidence::job_terms(job.id, &job.spec)),
             job_hash: hex_of(&hash),
             token: token.expose().to_owned(),
             lease_segments_from: execution.from_segment,
-            segments: job.segments,
             leaf_count: asked.leaf_count,
             bundle: self.sealed_ref(&bundle, &instance)?,
             inputs: inputs.map(|row| self.sealed_ref(&row, &instance)).transpose()?,

@@ -74,7 +74,7 @@ impl Context {
         let settlements = store.settlement_list(job.id).await?;
         let rows = Rows {
             job,
-            job_hash: evidence::job_hash(job.id, &job.spec),
+            job_hash: crate::jobs::hash_of(job),
             leases: store.lease_list(job.id).await?,
             settlements: settlements.iter().map(|row| (row.lease, row.clone())).collect(),
             proofs: store.proof_list(job.id).await?,
@@ -235,6 +235,7 @@ fn job_part(rows: &Rows<'_>) -> Result<JobPart, Error> {
         id: job.id,
         name: job.name.clone(),
         spec: job.spec.clone(),
+        bundle: hex_of(&job.bundle_content),
         job_hash: hex_of(&rows.job_hash),
         outcome: outcome.code().to_owned(),
         reason,

@@ -86,10 +86,14 @@ fn lives_on_chain_break_no_rule() {
         (lives, worlds) = (lives + report.lives, worlds + 1);
         report.counts.into_iter().for_each(|(what, n)| *counts.entry(what).or_default() += n);
     }
-    for point in chain::sender::POINTS.iter().chain(&["settlement.escrow.before", "settlement.escrow.after"])
-    {
-        let died = counts.get(&format!("died at {point}")).copied().unwrap_or(0);
-        assert!(died > 0, "no control plane ever died at {point}");
+    // Each single point has its turn in `exits`; which of them the seeds bring here is chance.
+    for family in ["transaction", "settlement.escrow"] {
+        let died: u64 = counts
+            .iter()
+            .filter(|(what, _)| what.starts_with(&format!("died at {family}.")))
+            .map(|(_, n)| n)
+            .sum();
+        assert!(died > 0, "no control plane ever died at {family}");
     }
     println!("{lives} lives in {worlds} worlds: {counts:#?}");
 }

@@ -78,6 +78,7 @@ fn of_the_job() -> Vec<Tampering> {
         row("the spec is no job file", "spec_differs", set("/body/job/spec", json!("name: x"))),
         row("another name", "spec_differs", set("/body/job/name", json!("another"))),
         row("job hash", "job_hash_differs", change("/body/job/job_hash")),
+        row("bundle", "job_hash_differs", change("/body/job/bundle")),
         row("no time", "receipt_malformed", set("/body/job/ended_at", json!("yesterday"))),
         row("ended before it was admitted", "unproven_differs", |receipt| {
             *at(receipt, "/body/job/ended_at") = json!("2001-01-01T00:00:00.000Z");

@@ -5,7 +5,7 @@ use domain::{ExecutionState, Outcome, Usd};
 use super::chain::{Link, link};
 use super::report::{Check, Fault, Report};
 use super::{Commitment, Execution, Receipt, proofs, unproven};
-use crate::{Leaf, Tree, commitment_digest, delegation_digest, job_hash};
+use crate::{Leaf, Tree, commitment_digest, delegation_digest, job_hash, job_terms};
 
 /// Whose signature of a digest this is, as an address; `None` where it is nobody's.
 pub type Recover<'a> = &'a dyn Fn(&[u8; 32], &[u8; 65]) -> Option<[u8; 20]>;
@@ -16,10 +16,10 @@ pub fn check(receipt: &Receipt, listed: &[(String, Option<u32>)], recover: Recov
     let job = &receipt.job;
     report.must(
         Check::Job,
-        job_hash(job.id, &job.spec) == job.hash,
+        job_hash(&job_terms(job.id, &job.spec), &job.bundle) == job.hash,
         Fault::JobHash,
         "body.job.job_hash",
-        || "it does not follow from the job's id and specification".to_owned(),
+        || "it does not follow from the job's id, specification and bundle".to_owned(),
     );
     attempts(receipt, report);
     for (n, execution) in receipt.executions.iter().enumerate() {

@@ -37,7 +37,9 @@ pub struct Job {
     pub id: JobId,
     /// Its specification.
     pub spec: String,
-    /// By what its leaves name it: [`crate::job_hash`] of both.
+    /// BLAKE3 of the bundle that its agents ran.
+    pub bundle: [u8; 32],
+    /// By what its leaves name it: [`crate::job_hash`] of all three.
     pub hash: [u8; 32],
     /// Segments that its specification divides it into.
     pub segments: u32,

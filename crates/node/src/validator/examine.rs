@@ -118,11 +118,9 @@ impl Task {
             self.contact.as_ref().ok_or(Trouble::Wrong("the proof names no place to ask for them"))?;
         let mut source = Source::new(&contact.url, &contact.pin.0, self.objects.clone())?;
         let checked = self.check(source.openings(&self.request(&source)?).await?)?;
-        let bundle = Arc::new(source.bundle(&checked.openings.bundle).await?);
-        let inputs = match &checked.openings.inputs {
-            Some(inputs) => Some(source.object(inputs).await?),
-            None => None,
-        };
+        let (bundle, inputs) = source.work(&checked.openings, &checked.job).await?;
+        self.must_fit(&checked, &bundle)?;
+        let bundle = Arc::new(bundle);
         for opened in &checked.openings.opened {
             if known.contains_key(&opened.segment) {
                 continue;
@@ -153,16 +151,20 @@ impl Task {
             return Err(Trouble::Wrong("they are not of the segments that were drawn"));
         }
         let first = openings.lease_segments_from;
-        let end =
-            first.checked_add(self.asked.segments).ok_or(Trouble::Wrong("there are too many segments"))?;
-        if end > openings.segments {
-            return Err(Trouble::Wrong("they reach beyond the job"));
-        }
         let checked = Checked { openings, first, job };
         for opened in &checked.openings.opened {
             self.wanted(&checked, opened)?;
         }
         Ok(checked)
+    }
+
+    /// What was committed to lies within the job.
+    fn must_fit(&self, checked: &Checked, bundle: &Bundle) -> Result<(), Trouble> {
+        let end = checked.first.checked_add(self.asked.segments);
+        match end.is_some_and(|end| end <= bundle.segments) {
+            true => Ok(()),
+            false => Err(Trouble::Wrong("they reach beyond the job")),
+        }
     }
 
     /// The drawn segments, in order.
@@ -228,14 +230,8 @@ impl Task {
         progress.send_replace(Progress { kept_back: None });
         let number = checked.first + opened.segment;
         let outputs = wanted.outputs.is_some();
-        let segment = Segment {
-            bundle: Arc::clone(bundle),
-            inputs,
-            state,
-            of: checked.openings.segments,
-            number,
-            outputs,
-        };
+        let segment =
+            Segment { bundle: Arc::clone(bundle), inputs, state, of: bundle.segments, number, outputs };
         let replayed = self.replayer.replay(segment).await?;
         Ok(self.outcome(checked, opened.segment, &wanted, &replayed))
     }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use agent::replay::{ReplayError, Replayed, Replayer, Segment};
 use async_trait::async_trait;
@@ -26,13 +26,38 @@ use wire::openings::{OpenedLeaf, OpenedSegment, OpeningRequest, Openings};
 pub(crate) const FIRST: u32 = 3;
 pub(crate) const SEGMENTS: u32 = 6;
 pub(crate) const SAMPLE: u32 = 2;
-pub(crate) const JOB: [u8; 32] = [7; 32];
+const TERMS: [u8; 32] = [7; 32];
+const INPUTS: &[u8] = b"inputs";
+/// The job as its leaves name it.
+pub(crate) static JOB: LazyLock<[u8; 32]> =
+    LazyLock::new(|| evidence::job_hash(&TERMS, &digest(&serde_json::to_vec(&bundle()).unwrap())));
 const TOKEN: &str = "only-these";
 
 pub(crate) fn digest(bytes: &[u8]) -> [u8; 32] {
     let mut hasher = StateHasher::default();
     std::io::Write::write_all(&mut hasher, bytes).unwrap();
     hasher.finish()
+}
+
+/// What the job runs.
+fn bundle() -> Bundle {
+    Bundle {
+        setup: None,
+        run: "mill".to_owned(),
+        env: BTreeMap::new(),
+        workdir: false,
+        mounts: Vec::new(),
+        checkpoint_path: Some("/checkpoint".to_owned()),
+        outputs_path: Some("/outputs".to_owned()),
+        network: false,
+        cpus_milli: 1,
+        memory_mib: 1,
+        disk_mib: 1,
+        accelerators: 0,
+        segments: FIRST + SEGMENTS,
+        inputs: Some(hex_of(&digest(INPUTS))),
+        salt: "00".to_owned(),
+    }
 }
 
 fn next(state: &str) -> String {
@@ -103,9 +128,9 @@ impl Work {
         let mut leaves: Vec<_> = digests
             .iter()
             .enumerate()
-            .map(|(place, digest)| Leaf::state(number(place), *digest).hash(&JOB))
+            .map(|(place, digest)| Leaf::state(number(place), *digest).hash(&*JOB))
             .collect();
-        leaves.push(Leaf::outputs(number(leaves.len()), outputs).hash(&JOB));
+        leaves.push(Leaf::outputs(number(leaves.len()), outputs).hash(&*JOB));
         let mut grown = Tree::default();
         leaves.iter().for_each(|leaf| grown.push(*leaf));
         let root = B256::from(grown.root().unwrap());
@@ -140,6 +165,14 @@ pub(crate) enum Manner {
     Swaps,
     /// Opens another leaf.
     Lies,
+    /// Serves a bundle that asks for other work.
+    OtherWork,
+    /// Serves other inputs.
+    OtherInputs,
+    /// Serves none.
+    NoInputs,
+    /// Serves a bundle that divides the job otherwise.
+    MoreSegments,
 }
 
 pub(crate) struct Plane {
@@ -235,28 +268,21 @@ impl Inner {
                 outputs: last.then(|| work.opened(place + 2, work.outputs)),
             }
         });
-        let bundle = Bundle {
-            setup: None,
-            run: "mill".to_owned(),
-            env: BTreeMap::new(),
-            workdir: false,
-            mounts: Vec::new(),
-            checkpoint_path: Some("/checkpoint".to_owned()),
-            outputs_path: Some("/outputs".to_owned()),
-            network: false,
-            cpus_milli: 1,
-            memory_mib: 1,
-            disk_mib: 1,
-            accelerators: 0,
-        };
+        let (mut bundle, mut inputs) = (bundle(), INPUTS.to_vec());
+        match manner {
+            Manner::OtherWork => "mill harder".clone_into(&mut bundle.run),
+            Manner::OtherInputs => inputs.push(b'!'),
+            Manner::MoreSegments => bundle.segments += 1,
+            _ => {}
+        }
         Openings {
-            job_hash: hex_of(&JOB),
+            job_terms: hex_of(&TERMS),
+            job_hash: hex_of(&*JOB),
             token: TOKEN.to_owned(),
             lease_segments_from: FIRST,
-            segments: FIRST + SEGMENTS,
             leaf_count: work.leaf_count(),
             bundle: self.seal("bundle", &serde_json::to_vec(&bundle).unwrap(), to),
-            inputs: Some(self.seal("inputs", b"inputs", to)),
+            inputs: (manner != Manner::NoInputs).then(|| self.seal("inputs", &inputs, to)),
             opened: opened.collect(),
         }
     }

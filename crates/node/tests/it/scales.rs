@@ -175,7 +175,7 @@ impl Scales {
         Request {
             consumer: self.consumer.address(),
             subject,
-            job_hash: B256::from(JOB),
+            job_hash: B256::from(*JOB),
             root: work.root,
             leaf_count: work.leaf_count(),
             segments: SEGMENTS,

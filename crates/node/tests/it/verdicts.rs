@@ -54,8 +54,9 @@ async fn validator_that_was_not_drawn_asks_for_nothing_and_forgets() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn states_that_are_kept_back_are_said_to_be_when_the_time_is_nearly_over() {
-    for manner in [Manner::Refuses(503), Manner::Empty, Manner::Lies] {
+async fn what_is_kept_back_or_of_another_job_is_said_to_be_when_the_time_is_nearly_over() {
+    let of_another_job = [Manner::OtherWork, Manner::OtherInputs, Manner::NoInputs, Manner::MoreSegments];
+    for manner in [Manner::Refuses(503), Manner::Empty, Manner::Lies].into_iter().chain(of_another_job) {
         let scales = Scales::new(Work::new(&[])).await;
         scales.plane.behave(manner);
         let mut seated = scales.seated(&[None]).await;
@@ -150,7 +151,7 @@ async fn committed_lease(scales: &Scales) -> Order {
     let order = Order {
         consumer: scales.consumer.address(),
         offer,
-        job_hash: B256::from(JOB),
+        job_hash: B256::from(*JOB),
         contact_hash: chain::market::Contact::hash(&scales.contact()),
         max_price_per_hour: DOLLAR,
         units: 1,

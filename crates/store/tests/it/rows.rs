@@ -43,6 +43,7 @@ pub(crate) fn job_row(n: u64) -> JobRow {
         segments_done: 0,
         hold: HoldId::from_bytes(bytes(n)),
         bundle: ObjectId::from_bytes(bytes(n)),
+        bundle_content: [8; 32],
         inputs: None,
         outputs: None,
         waiting_for: None,
@@ -112,6 +113,7 @@ pub(crate) fn object_row(n: u64, job: Option<JobId>, kind: ObjectKind, segment: 
         context: "context".to_owned(),
         wrapped_key: "00".to_owned(),
         digest: "sha256:00".to_owned(),
+        content: (kind == ObjectKind::Inputs).then_some([7; 32]),
         bytes: 3,
         created_at: NOW,
     }

@@ -95,6 +95,7 @@ fn job(part: &JobPart) -> Read<Job> {
     Ok(Job {
         id: part.id,
         spec: part.spec.clone(),
+        bundle: at.bytes("bundle", &part.bundle)?,
         hash: at.bytes("job_hash", &part.job_hash)?,
         segments: super::verify::spec_of(part).map_or(u32::MAX, |spec| spec.verify.segments),
         outcome: outcome(&part.outcome, part.reason.as_deref())

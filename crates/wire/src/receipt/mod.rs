@@ -64,7 +64,9 @@ pub struct JobPart {
     pub name: String,
     /// Its job file as it was taken.
     pub spec: String,
-    /// `keccak256("JOB/1" || id's 10 bytes || keccak256(spec))`: 32 bytes, hex with `0x`.
+    /// BLAKE3 of the bundle that its agents ran, which names that of its inputs: 32 bytes, hex with `0x`.
+    pub bundle: String,
+    /// `keccak256("JOB/1" || keccak256("TERMS/1" || id's 10 bytes || keccak256(spec)) || bundle)`: 32 bytes, hex with `0x`.
     pub job_hash: String,
     /// How it ended.
     pub outcome: String,

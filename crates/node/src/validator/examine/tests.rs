@@ -38,7 +38,7 @@ impl Bench {
         Task {
             id: ID,
             asked: Asked {
-                job_hash: B256::from(JOB),
+                job_hash: B256::from(*JOB),
                 root: work.root,
                 leaf_count: work.leaf_count(),
                 segments: SEGMENTS,
@@ -131,6 +131,17 @@ async fn what_does_not_lead_to_the_root_is_not_run() {
         change(&mut task);
         let kept_back = bench.stuck(task).await;
         assert_eq!(kept_back.map(|found| found.finding), Some(Finding::Withheld), "change {n}");
+    }
+    assert_eq!(bench.mill.ran.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test]
+async fn other_work_than_was_committed_to_is_not_run_and_held_against_nobody() {
+    let bench = Bench::new(Work::new(&[])).await;
+    for manner in [Manner::OtherWork, Manner::OtherInputs, Manner::NoInputs, Manner::MoreSegments] {
+        bench.plane.behave(manner);
+        let kept_back = bench.stuck(bench.task()).await;
+        assert_eq!(kept_back.map(|found| found.finding), Some(Finding::Withheld), "{manner:?}");
     }
     assert_eq!(bench.mill.ran.load(Ordering::SeqCst), 0);
 }
