@@ -95,12 +95,6 @@ impl Client {
         response.json().await.map_err(|_| ClientError::Refused("its answer is malformed".to_owned()))
     }
 
-    /// Sends a message whose answer says nothing.
-    pub(crate) async fn tell(&self, path: &str, message: &impl Serialize) -> Result<(), ClientError> {
-        let request = || self.request(Method::POST, path).json(message).timeout(REQUEST_TIMEOUT);
-        self.until_answered(request).await.map(|_| ())
-    }
-
     /// Repeats a request until it is answered, or the silence is too long.
     pub(crate) async fn until_answered(
         &self,

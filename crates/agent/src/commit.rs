@@ -5,12 +5,12 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use custody::{EvmSigner, Secret, token_hash};
+use custody::{EvmSigner, Secret, signer_of, token_hash};
 use domain::Entropy;
 use evidence::{Canary, Leaf, Tree, commitment_digest};
 use wire::agent::{
-    BootDoc, CANARY_FILE, COMMITMENT_FILE, CanaryDoc, Commitment, Credential, Introduction, Subject,
-    bytes_of, hello_statement, hex_of,
+    BootDoc, CANARY_FILE, COMMITMENT_FILE, CanaryDoc, Commitment, Credential, Introduction, RECEIPTS_FILE,
+    ReceiptDoc, Receiver, Subject, bytes_of, hello_statement, hex_of,
 };
 
 /// An agent that signs what it does: for its provider, or by a key that it made itself and for nobody but itself.
@@ -20,6 +20,8 @@ pub struct Delegate {
     subject: OnceCell<([u8; 32], [u8; 32])>,
     /// The provider's word; `None` where no provider speaks for it.
     delegation: Option<String>,
+    /// Whose word it needs for each state, and under which domain that is given.
+    receiver: Option<([u8; 32], String)>,
     folder: PathBuf,
     tree: RefCell<Tree>,
 }
@@ -31,18 +33,25 @@ impl Delegate {
     /// The credential is malformed.
     pub fn of(boot: &BootDoc, folder: &Path, entropy: &dyn Entropy) -> io::Result<Self> {
         let malformed = || io::Error::new(io::ErrorKind::InvalidData, "the credential is malformed");
-        let (signer, subject, delegation) = match &boot.credential {
-            Credential::Delegated { lease, domain, agent_key, delegation } => {
+        let (signer, subject, delegation, receiver) = match &boot.credential {
+            Credential::Delegated { lease, domain, agent_key, delegation, receiver } => {
                 let domain = bytes_of(domain).ok_or_else(malformed)?;
                 let lease = bytes_of(lease).ok_or_else(malformed)?;
                 let signer = EvmSigner::from_hex(agent_key).map_err(|_| malformed())?;
-                (signer, OnceCell::from((domain, lease)), Some(delegation.clone()))
+                let receiver = match receiver {
+                    Some(Receiver { account, domain }) => {
+                        Some((bytes_of(domain).ok_or_else(malformed)?, account.clone()))
+                    }
+                    None => None,
+                };
+                (signer, OnceCell::from((domain, lease)), Some(delegation.clone()), receiver)
             }
             Credential::Token { .. } | Credential::ByProvider => {
-                (EvmSigner::mint(entropy).map_err(io::Error::other)?, OnceCell::new(), None)
+                (EvmSigner::mint(entropy).map_err(io::Error::other)?, OnceCell::new(), None, None)
             }
         };
-        Ok(Self { signer, subject, delegation, folder: folder.to_owned(), tree: RefCell::default() })
+        let folder = folder.to_owned();
+        Ok(Self { signer, subject, delegation, receiver, folder, tree: RefCell::default() })
     }
 
     /// What admits this agent, with the token that it made itself; `None` where no provider speaks for it.
@@ -105,6 +114,30 @@ impl Delegate {
         }))
     }
 
+    /// Keeps a leaf with the consumer's word that it has its state, for the provider to show should that state be kept back. Whether
+    /// the provider may rely on it: so where nobody's word is needed, and where it is and is genuine.
+    ///
+    /// # Errors
+    /// The folder cannot be used.
+    pub fn keep_receipt(&self, job: &[u8; 32], leaf: Leaf, word: Option<&str>) -> io::Result<bool> {
+        let (Some((domain, account)), Some((_, lease))) = (&self.receiver, self.subject.get()) else {
+            return Ok(true);
+        };
+        let hash = leaf.hash(job);
+        let digest = evidence::upload_digest(domain, lease, leaf.index, &hash);
+        let genuine = |word: &&str| {
+            bytes_of(word).is_some_and(|signature| signer_of(&digest, &signature).as_ref() == Some(account))
+        };
+        let signature = word.filter(genuine).map(str::to_owned);
+        let reliable = signature.is_some();
+        let mut line = serde_json::to_vec(&ReceiptDoc { index: leaf.index, leaf: hex_of(&hash), signature })?;
+        line.push(b'\n');
+        let mut file = File::options().create(true).append(true).open(self.folder.join(RECEIPTS_FILE))?;
+        file.write_all(&line)?;
+        file.sync_data()?;
+        Ok(reliable)
+    }
+
     fn sign(&self, digest: &[u8; 32]) -> io::Result<String> {
         self.signer.sign_digest(digest).map(|signature| hex_of(&signature)).map_err(io::Error::other)
     }
@@ -145,7 +178,7 @@ mod tests {
     use custody::OsEntropy;
     use domain::ExecutionId;
 
-    fn delegate(folder: &Path) -> Delegate {
+    fn delegate(folder: &Path, receiver: Option<Receiver>) -> Delegate {
         let boot = BootDoc {
             protocol: wire::agent::PROTOCOL,
             url: String::new(),
@@ -156,6 +189,7 @@ mod tests {
                 domain: hex_of(&[3; 32]),
                 agent_key: hex::encode([4; 32]),
                 delegation: "0x05".to_owned(),
+                receiver,
             },
             fault: None,
         };
@@ -165,7 +199,7 @@ mod tests {
     #[test]
     fn each_leaf_gives_a_new_root_which_the_provider_finds() {
         let dir = tempfile::tempdir().unwrap();
-        let delegate = delegate(dir.path());
+        let delegate = delegate(dir.path(), None);
         let mut roots = Vec::new();
         for index in 0..3 {
             let commitment = delegate.commit(&[6; 32], Leaf::state(index, [7; 32])).unwrap().unwrap();
@@ -179,5 +213,33 @@ mod tests {
         roots.dedup();
         assert_eq!(roots.len(), 3);
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "nothing is left beside it");
+    }
+
+    #[test]
+    fn consumers_word_is_kept_for_the_state_that_it_was_given_for_and_no_other() {
+        let dir = tempfile::tempdir().unwrap();
+        let (consumer, stranger) =
+            (EvmSigner::mint(&OsEntropy).unwrap(), EvmSigner::mint(&OsEntropy).unwrap());
+        let receiver = Receiver { account: consumer.address_text(), domain: hex_of(&[9; 32]) };
+        let delegate = delegate(dir.path(), Some(receiver));
+        let (job, leaf) = ([6; 32], |index| Leaf::state(index, [7; 32]));
+        let word = |by: &EvmSigner, of: Leaf| {
+            let digest = evidence::upload_digest(&[9; 32], &[2; 32], of.index, &of.hash(&job));
+            hex_of(&by.sign_digest(&digest).unwrap())
+        };
+        let (good, other) = (word(&consumer, leaf(0)), word(&consumer, leaf(1)));
+        assert!(delegate.keep_receipt(&job, leaf(0), Some(&good)).unwrap());
+        for bad in [None, Some(other.as_str()), Some(&word(&stranger, leaf(0))), Some("0x")] {
+            assert!(!delegate.keep_receipt(&job, leaf(0), bad).unwrap(), "{bad:?}");
+        }
+        let text = fs::read_to_string(dir.path().join(RECEIPTS_FILE)).unwrap();
+        let kept: Vec<ReceiptDoc> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(kept.len(), 5);
+        assert_eq!((kept[0].leaf.as_str(), kept[0].index), (hex_of(&leaf(0).hash(&job)).as_str(), 0));
+        assert_eq!(kept[0].signature.as_deref(), Some(good.as_str()));
+        assert!(
+            kept[1..].iter().all(|receipt| receipt.signature.is_none()),
+            "nobody relies on another's word"
+        );
     }
 }

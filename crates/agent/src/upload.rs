@@ -118,7 +118,7 @@ pub(crate) async fn send(
     packed: Packed,
     customer: PublicKey,
     seal_dir: &Path,
-) -> Result<(), ObjectError> {
+) -> Result<UploadReceipt, ObjectError> {
     let (dir, context, mut tar) = (seal_dir.to_owned(), to.context.clone(), packed.tar);
     let (sealed, wrapped) = blocking(move || {
         let key = DataKey::mint(&OsEntropy);
@@ -142,7 +142,7 @@ pub(crate) async fn send(
         if let Answer::Good(response) = answer
             && let Ok(receipt) = response.json::<UploadReceipt>().await
         {
-            return if receipt.digest == last_digest { Ok(()) } else { Err(ObjectError::Receipt) };
+            return if receipt.digest == last_digest { Ok(receipt) } else { Err(ObjectError::Receipt) };
         }
         patience.wait().await?;
     }

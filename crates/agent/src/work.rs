@@ -150,7 +150,10 @@ fn plain(path: &Path) -> bool {
 }
 
 /// Packs one file or folder under a name into a new temporary tar.
-pub(crate) fn pack(source: &Path, name: &str, seal_dir: &Path) -> io::Result<File> {
+///
+/// # Errors
+/// A file could not be read or written.
+pub fn pack(source: &Path, name: &str, seal_dir: &Path) -> io::Result<File> {
     let mut builder = tar::Builder::new(tempfile::tempfile_in(seal_dir)?);
     builder.follow_symlinks(false);
     builder.mode(tar::HeaderMode::Deterministic);

@@ -14,7 +14,7 @@ pub use canary::Canary;
 pub use draw::{Draw, draw_seed, drawn_segments, drawn_validators};
 pub use leaf::{Leaf, StateHasher, content_digest, job_hash, job_terms};
 pub use tree::Tree;
-pub use typed::{commitment_digest, delegation_digest};
+pub use typed::{commitment_digest, delegation_digest, upload_digest};
 pub use verdict::{Word, committed_result, result, verdict};
 
 use sha3::{Digest, Keccak256};

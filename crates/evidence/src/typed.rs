@@ -3,6 +3,7 @@
 use crate::keccak;
 
 const COMMITMENT: &[u8] = b"Commitment(bytes32 lease,bytes32 root,uint32 leafCount)";
+const UPLOAD: &[u8] = b"Upload(bytes32 subject,uint64 index,bytes32 leaf)";
 const DELEGATION: &[u8] = b"Delegation(bytes32 lease,address agent)";
 
 /// The digest that an agent signs to commit to a root: the market's `Commitment` under its domain separator.
@@ -16,6 +17,14 @@ pub fn commitment_digest(domain: &[u8; 32], lease: &[u8; 32], root: &[u8; 32], l
 /// The digest that a provider signs to let the agent with this address commit in its name for one lease.
 pub fn delegation_digest(domain: &[u8; 32], lease: &[u8; 32], agent: &[u8; 20]) -> [u8; 32] {
     let hash = keccak(&[&keccak(&[DELEGATION]), lease, &[0; 12], agent]);
+    keccak(&[&[0x19, 0x01], domain, &hash])
+}
+
+/// The digest that a consumer signs once it has the state with this number: the notary's `Upload` under its domain separator.
+pub fn upload_digest(domain: &[u8; 32], lease: &[u8; 32], index: u64, leaf: &[u8; 32]) -> [u8; 32] {
+    let mut number = [0u8; 32];
+    number[24..].copy_from_slice(&index.to_be_bytes());
+    let hash = keccak(&[&keccak(&[UPLOAD]), lease, &number, leaf]);
     keccak(&[&[0x19, 0x01], domain, &hash])
 }
 

@@ -3,7 +3,7 @@
 use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, FromRequestParts, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, header};
 use axum::response::Response;
 use axum::routing::{get, post, put};
 use axum::{Json, Router};
@@ -11,8 +11,8 @@ use domain::ObjectId;
 use engine::{AgentRefusal, Engine};
 use serde::Deserialize;
 use wire::agent::{
-    COMMITMENT_HEADER, Commitment, Finish, Heartbeat, Hello, JSON_BYTES_MAX, LOG_CHUNK_BYTES_MAX, LogAck,
-    Orders, UploadReceipt, WRAPPED_KEY_HEADER, Welcome,
+    Acknowledgement, COMMITMENT_HEADER, Commitment, Finish, Heartbeat, Hello, JSON_BYTES_MAX,
+    LOG_CHUNK_BYTES_MAX, LogAck, Orders, UploadReceipt, WRAPPED_KEY_HEADER, Welcome,
 };
 
 use wire::openings::{OpeningRequest, Openings};
@@ -81,9 +81,8 @@ async fn commit(
     State(engine): State<Engine>,
     Token(token): Token,
     Doc(commitment): Doc<Commitment>,
-) -> Result<StatusCode, AgentError> {
-    engine.agent_commitment(&token, &commitment).await?;
-    Ok(StatusCode::NO_CONTENT)
+) -> Result<Json<Acknowledgement>, AgentError> {
+    Ok(Json(engine.agent_commitment(&token, &commitment).await?))
 }
 
 /// Without a token: the validator signs its request.

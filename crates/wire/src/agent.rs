@@ -6,7 +6,7 @@
 //! | `POST /agent/v1/hello` | `Hello` | `Welcome` |
 //! | `GET /agent/v1/objects/{id}` | | ciphertext |
 //! | `PUT /agent/v1/checkpoints/{segment}` | ciphertext, header `waag-wrapped-key` and, from an agent that commits, `waag-commitment` | `UploadReceipt` |
-//! | `POST /agent/v1/commitment` | `Commitment` | 204; only from an agent that commits |
+//! | `POST /agent/v1/commitment` | `Commitment` | [`Acknowledgement`]; only from an agent that commits |
 //! | `POST /agent/v1/openings` | [`crate::openings::OpeningRequest`] | [`crate::openings::Openings`]; for drawn validators |
 //! | `PUT /agent/v1/outputs` | ciphertext, header `waag-wrapped-key` | `UploadReceipt` |
 //! | `POST /agent/v1/logs?offset=N` | bytes | `LogAck` |
@@ -33,6 +33,8 @@ pub const COMMITMENT_HEADER: &str = "waag-commitment";
 pub const COMMITMENT_FILE: &str = "commitment.json";
 /// The file in its folder in which an agent that plants a leaf leaves a [`CanaryDoc`], as JSON.
 pub const CANARY_FILE: &str = "canary.json";
+/// Where an agent leaves a [`ReceiptDoc`] for each leaf, one on a line.
+pub const RECEIPTS_FILE: &str = "receipts.jsonl";
 /// Header of a 416: the offset at which the log continues.
 pub const NEXT_OFFSET_HEADER: &str = "waag-next-offset";
 /// The largest body of a JSON request.
@@ -91,7 +93,39 @@ pub enum Credential {
         agent_key: String,
         /// The provider's signature for that key's address and this lease, hex with `0x`.
         delegation: String,
+        /// Who has to say that it received each state; absent where no notary judges the lease.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        receiver: Option<Receiver>,
     },
+}
+
+/// Whose word for a state excuses a provider should that state be kept back later.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Receiver {
+    /// The consumer's account: `0x` and 40 hex digits with the checksum of EIP-55.
+    pub account: String,
+    /// EIP-712 domain separator of the notary: 32 bytes, hex with `0x`.
+    pub domain: String,
+}
+
+/// One line of [`RECEIPTS_FILE`]: a leaf, and the consumer's word that it has its state.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReceiptDoc {
+    /// The number of the leaf in its job.
+    pub index: u64,
+    /// Its hash: 32 bytes, hex with `0x`.
+    pub leaf: String,
+    /// The consumer's signature over the EIP-712 `Upload` of lease, index and leaf, hex with `0x`. Absent for outputs and for a
+    /// planted state, which no consumer has.
+    pub signature: Option<String>,
+}
+
+/// The answer to a commitment.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Acknowledgement {
+    /// As in [`ReceiptDoc`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<String>,
 }
 
 /// How an agent misbehaves on purpose.
@@ -400,6 +434,10 @@ pub struct UploadReceipt {
     pub at_ms: i64,
     /// Ed25519 over the canonical text of the fields above, hex.
     pub signature: String,
+    /// The consumer's word that it opened the state and found what its leaf says, as in [`ReceiptDoc`]; for leases that a notary
+    /// judges, where it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acknowledgement: Option<String>,
 }
 
 /// The AAD of a checkpoint: no state can pass for another's.

@@ -20,6 +20,7 @@ use crate::upload::{ObjectError, packed};
 
 pub use self::source::{OpeningsError, Source};
 pub use crate::upload::digest_of;
+pub use crate::work::pack as state_of;
 
 const SCAN_EVERY: Duration = Duration::from_millis(20);
 const DISK_EVERY: Duration = Duration::from_secs(1);

@@ -278,6 +278,12 @@ async fn digests_are_those_of_the_contract() {
         scene.ask(notary, uploadDigestCall { subject, index: 3, leaf }).await,
         digests.upload(subject, 3, leaf)
     );
+    let receipt = evidence::upload_digest(&digests.separator().0, &subject.0, 3, &leaf.0);
+    assert_eq!(
+        digests.upload(subject, 3, leaf),
+        B256::from(receipt),
+        "what an agent is given without the chain"
+    );
     let call = commitmentDigestCall { subject, root: leaf, leafCount: 4 };
     assert_eq!(scene.ask(notary, call).await, digests.commitment(subject, leaf, 4));
     assert_eq!(scene.ask(notary, domainSeparatorCall {}).await, digests.separator());

@@ -51,6 +51,8 @@ pub(crate) struct EmbeddedMarket {
     pub(crate) notary: Notary,
     /// Sends for the account that jobs are paid from.
     pub(crate) consumer: Arc<Sender>,
+    /// That account's key.
+    pub(crate) consumer_key: EvmSigner,
     deployer: Sender,
 }
 
@@ -80,6 +82,7 @@ impl EmbeddedMarket {
         // The contracts' creation needs more than any transaction of a lease.
         let bounds = |gas_ceiling| bounds(settings.fee_cap_gwei, gas_ceiling);
         let deployer = sender(&chain, deployer, &folder.join("deployer.redb"), bounds(DEPLOY_GAS))?;
+        let consumer_key = consumer.clone();
         let consumer = sender(&chain, consumer, &folder.join("consumer.redb"), bounds(settings.gas_ceiling))?;
         let consumer = Arc::new(consumer.with_probe(super::crash::probe(data)));
         let insurance = deployer.address();
@@ -98,7 +101,7 @@ impl EmbeddedMarket {
             notary::deploy(&deployer, &notary_terms(insurance), &terms).await.context("deploy the market")?;
         let market = Market::open(chain.provider(), deployed.market).await.context("open the market")?;
         let notary = Notary::open(chain.provider(), notary).await.context("open the notary")?;
-        let this = Self { chain, deployed, market, notary, consumer, deployer };
+        let this = Self { chain, deployed, market, notary, consumer, consumer_key, deployer };
         this.fund_consumer(settings.fund).await?;
         Ok(this)
     }

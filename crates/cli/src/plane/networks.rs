@@ -92,6 +92,7 @@ fn our_market(market: &EmbeddedMarket, clock: Arc<dyn Clock>) -> Done<Arc<WaagNe
         from_block: market.deployed.block,
         confirmations: 0,
         sender: Arc::clone(&market.consumer),
+        signer: market.consumer_key.clone(),
         clock,
         simulated: true,
         heartbeat: Box::new(move || Box::new(chain.want_blocks())),

@@ -4,7 +4,7 @@ use custody::{signer_of, token_hash};
 use domain::{ExecutionId, Label, LeaseId, chain};
 use market::Subject;
 use store::{ClaimRow, DelegationRow, ExecutionChange, ExecutionRow, LeaseRow};
-use wire::agent::{Commitment, Hello, Introduction, hello_statement};
+use wire::agent::{Acknowledgement, Commitment, Hello, Introduction, hello_statement};
 
 use crate::{AgentRefusal, Engine};
 
@@ -67,10 +67,15 @@ impl Engine {
     ///
     /// # Errors
     /// `Malformed` from an agent that has not said by which key it signs, or that signed with another.
-    pub async fn agent_commitment(&self, token: &str, commitment: &Commitment) -> Result<(), AgentRefusal> {
+    pub async fn agent_commitment(
+        &self,
+        token: &str,
+        commitment: &Commitment,
+    ) -> Result<Acknowledgement, AgentRefusal> {
         let execution = self.agent(token).await?;
         let claim = claim_of(commitment)?;
         let lease = self.signs(&execution, &claim).await?;
+        let word = self.acknowledge_first(&execution, lease, &claim).await?;
         let mut tx = self.context.store.begin().await?;
         tx.claim_insert(lease, &claim).await?;
         let body =
@@ -78,7 +83,7 @@ impl Engine {
         tx.outbox_add(self.context.now(), "lease.committed", &lease.to_string(), &body).await?;
         tx.commit().await?;
         self.heard(&execution);
-        Ok(())
+        Ok(word)
     }
 
     /// The lease for which an agent signs, if it was admitted with the key by which it signed. The signature of an agent that its

@@ -2,6 +2,7 @@
 //! elsewhere from the last checkpoint. `agents.rs` serves what agents say; `uploads.rs` takes what they send;
 //! `introductions.rs` admits those whose provider speaks for them.
 
+mod acknowledge;
 pub(crate) mod agents;
 mod introductions;
 mod uploads;

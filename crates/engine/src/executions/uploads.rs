@@ -5,10 +5,9 @@ use std::path::Path;
 
 use bytes::Bytes;
 use custody::{DataKey, Digest, Signer, seal, wrap};
-use domain::{ExecutionId, JobId, ObjectId};
-use futures::{Stream, StreamExt};
-use store::{ExecutionRow, ObjectKind, ObjectRow, ReceiveError};
-use tokio::io::AsyncWriteExt;
+use domain::{ExecutionId, JobId, LeaseId, ObjectId};
+use futures::Stream;
+use store::{ClaimRow, ExecutionRow, ObjectKind, ObjectRow, ReceiveError};
 use wire::agent::{Commitment, UploadReceipt, WRAP_INFO};
 
 use super::introductions::claim_of;
@@ -104,10 +103,14 @@ impl Engine {
             None => None,
         };
         let context = wire::agent::checkpoint_context(execution.id, segment);
-        let row = self
+        let mut row = self
             .upload(&execution, ObjectKind::Checkpoint, Some(segment), context, wrapped_key, body)
             .await?;
         self.context.reached("execution.checkpoint.stored")?;
+        let acknowledgement = match &claim {
+            Some((lease, claim)) => self.acknowledge_state(&execution, *lease, claim, &mut row).await?,
+            None => None,
+        };
         let mut tx = self.context.store.begin().await?;
         if !tx.execution_progress(execution.id, segment).await? {
             drop(tx);
@@ -130,7 +133,35 @@ impl Engine {
         if self.context.checkable(&job)?.is_err() {
             self.forget_old_checkpoints(execution.job, segment).await?;
         }
-        Ok(self.receipt(&row, execution.id))
+        Ok(UploadReceipt { acknowledgement, ..self.receipt(&row, execution.id) })
+    }
+
+    /// Our word for a state that was uploaded. Where it cannot be given, nothing of the upload is kept.
+    async fn acknowledge_state(
+        &self,
+        execution: &ExecutionRow,
+        lease: LeaseId,
+        claim: &ClaimRow,
+        row: &mut ObjectRow,
+    ) -> Result<Option<String>, AgentRefusal> {
+        if !self.is_judged(lease).await? {
+            return Ok(None);
+        }
+        let word = match self.content(row).await {
+            Ok(content) => {
+                row.content = Some(content);
+                self.acknowledge(execution, lease, claim, content).await
+            }
+            Err(Error::Seal(error)) => {
+                tracing::warn!(execution = %execution.id, %error, "a state does not open");
+                Ok(None)
+            }
+            Err(error) => Err(error.into()),
+        };
+        if word.is_err() {
+            self.context.store.objects().remove(row.id).await?;
+        }
+        word
     }
 
     /// Takes the outputs.
@@ -220,6 +251,7 @@ impl Engine {
             digest: row.digest.clone(),
             at_ms: row.created_at.0,
             signature: String::new(),
+            acknowledgement: None,
         };
         receipt.signature =
             self.context.keys.receipts().sign(RECEIPT_PURPOSE, receipt.signed_text().as_bytes());
@@ -277,23 +309,7 @@ impl Engine {
             None => None,
         };
         let Some(row) = row else { return Ok(false) };
-        let key = self.data_key(&row)?;
-        let mut sealed = tokio::fs::File::from_std(tempfile::tempfile()?);
-        let mut parts = std::pin::pin!(self.context.store.objects().stream(row.id).await?);
-        while let Some(part) = parts.next().await {
-            sealed.write_all(&part?).await?;
-        }
-        sealed.flush().await?;
-        let mut sealed = sealed.into_std().await;
-        let to = to.to_owned();
-        tokio::task::spawn_blocking(move || -> Result<(), Error> {
-            sealed.seek(SeekFrom::Start(0))?;
-            let mut out = std::fs::File::create(&to)?;
-            custody::open(&mut sealed, &mut out, &key, row.context.as_bytes())?;
-            Ok(())
-        })
-        .await
-        .map_err(std::io::Error::other)??;
+        self.open_into(&row, std::fs::File::create(to)?).await?;
         Ok(true)
     }
 }

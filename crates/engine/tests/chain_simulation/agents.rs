@@ -182,6 +182,7 @@ impl Agent {
             domain: domain.clone(),
             agent_key: hex::encode(key),
             delegation: signed,
+            receiver: None,
         };
         let boot = BootDoc { credential, ..self.boot.clone() };
         let other = Delegate::of(&boot, &self.folder, &OsEntropy).unwrap();

@@ -228,6 +228,15 @@ impl Escrow for Line {
         self.call(Operation::Void, self.network.void(label)).await
     }
 
+    async fn acknowledge(
+        &self,
+        label: &Label,
+        index: u64,
+        leaf: &[u8; 32],
+    ) -> Result<Option<Vec<u8>>, Error> {
+        self.call(Operation::Escrow, self.network.acknowledge(label, index, leaf)).await
+    }
+
     async fn changes(&self, cursor: Option<&str>) -> Result<Changes, Error> {
         self.call(Operation::Escrow, self.network.changes(cursor)).await
     }

@@ -71,7 +71,7 @@ pub(crate) struct Place {
     /// The consumer's way, and the market at its end.
     pub(crate) gate: Arc<Gate>,
     pub(crate) consumers: Market,
-    consumer: EvmSigner,
+    pub(crate) consumer: EvmSigner,
     journal: Arc<MemoryJournal>,
     owner: Sender,
     wanted: Arc<AtomicUsize>,

@@ -156,6 +156,7 @@ impl World {
             from_block: self.place.deployed.block,
             confirmations: 0,
             sender: Arc::new(self.place.sender(self.trap.clone())),
+            signer: self.place.consumer.clone(),
             clock: self.time.clone(),
             simulated: true,
             heartbeat: self.place.heartbeat(),

@@ -8,7 +8,8 @@ use chain::sender::Call;
 use domain::{Label, Usd};
 use market::{Changes, Claim, Error, ErrorKind, Escrow, EscrowState, Escrowed, Operation, RetryStatus};
 
-use crate::error::{lost_race, of_follow, of_read, of_send};
+use crate::error::{Cause, lost_race, of_follow, of_read, of_send};
+use crate::index::Index;
 use crate::{Found, WaagNetwork};
 
 #[async_trait]
@@ -49,6 +50,24 @@ impl Escrow for WaagNetwork {
             self.moving(Operation::Void, key, self.market.calls().expire(order)).await?;
         }
         self.escrowed(Operation::Void, label).await
+    }
+
+    async fn acknowledge(
+        &self,
+        label: &Label,
+        index: u64,
+        leaf: &[u8; 32],
+    ) -> Result<Option<Vec<u8>>, Error> {
+        let Some(notary) = &self.notary else { return Ok(None) };
+        let operation = Operation::Escrow;
+        let lease = self.with_index(operation, |found: &Index| found.of(label).map(|lease| lease.id)).await?;
+        let lease = lease.ok_or_else(|| Cause::behind().in_call(&self.name, operation))?;
+        let digest = notary.digests().upload(lease, index, B256::from(*leaf));
+        let signed = self.signer.sign_digest(&digest.0).map_err(|error| {
+            let (kind, status) = (ErrorKind::Unsupported, RetryStatus::Permanent);
+            Error::new(&self.name, operation, kind, status, format!("the account's key cannot sign: {error}"))
+        });
+        signed.map(|signature| Some(signature.to_vec()))
     }
 
     async fn changes(&self, cursor: Option<&str>) -> Result<Changes, Error> {

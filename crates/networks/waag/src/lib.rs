@@ -16,6 +16,7 @@ use chain::B256;
 use chain::follow::Follower;
 use chain::market::{Market, charge, usd};
 use chain::sender::{Call, IntentKey, Mined, SendError, Sender};
+use custody::EvmSigner;
 use domain::{Clock, Label, NetworkName, Timestamp, Usd};
 use market::{Error, Operation};
 use tokio::sync::Mutex;
@@ -41,6 +42,8 @@ pub struct Parts {
     pub confirmations: u64,
     /// Sends for the account that leases are paid from.
     pub sender: Arc<Sender>,
+    /// The same account's key, for its word that it has a state.
+    pub signer: EvmSigner,
     /// Time, by which orders get their deadline.
     pub clock: Arc<dyn Clock>,
     /// Whether the chain's money is worth nothing.
@@ -57,6 +60,7 @@ pub struct WaagNetwork {
     from_block: u64,
     follower: Follower,
     sender: Arc<Sender>,
+    signer: EvmSigner,
     clock: Arc<dyn Clock>,
     simulated: bool,
     heartbeat: Box<dyn Fn() -> Heartbeat + Send + Sync>,
@@ -84,8 +88,8 @@ struct Found {
 impl WaagNetwork {
     /// Nothing is asked of the chain yet.
     pub fn new(parts: Parts) -> Self {
-        let Parts { name, market, notary, from_block, confirmations, sender, clock, simulated, heartbeat } =
-            parts;
+        let Parts { name, market, notary, from_block, confirmations, sender, signer, .. } = parts;
+        let (clock, simulated, heartbeat) = (parts.clock, parts.simulated, parts.heartbeat);
         let follower = market.follower(from_block, confirmations, &[]);
         Self {
             name,
@@ -94,6 +98,7 @@ impl WaagNetwork {
             from_block,
             follower,
             sender,
+            signer,
             clock,
             simulated,
             heartbeat,

@@ -3,8 +3,9 @@
 use chain::B256;
 use chain::sender::Call;
 use market::Boot;
+use wire::agent::{Receiver, hex_of};
 
-use super::boot::boot;
+use super::boot::{Delegated, boot};
 use super::decide::{Act, Agent, View};
 use super::error::ProviderError;
 use super::state::label_of;
@@ -55,6 +56,11 @@ impl Provider {
                     calls.commit(order, signed.root, signed.leaf_count)
                 };
                 self.about(lease, "commit", call).await
+            }
+            Act::Excuse { lease, excuse } => {
+                let Some(notary) = &self.notary else { return Ok(false) };
+                let call = notary.calls().excuse(&excuse.request, &excuse.receipts);
+                self.pay(&format!("excuse:{lease}"), &call).await
             }
             Act::Refund { lease } => self.about(lease, "refund", |calls, order| calls.refund(order)).await,
             Act::Expire { lease } => self.about(lease, "expire", |calls, order| calls.expire(order)).await,
@@ -146,9 +152,12 @@ impl Provider {
     }
 
     fn boot(&self, lease: B256) -> Result<Option<Boot>, ProviderError> {
-        let Some(contact) = self.state.leases.get(&lease).and_then(|seen| seen.contact.as_ref()) else {
-            return Ok(None);
-        };
+        let Some(seen) = self.state.leases.get(&lease) else { return Ok(None) };
+        let Some(contact) = &seen.contact else { return Ok(None) };
+        let receiver = self.notary.as_ref().map(|notary| Receiver {
+            account: seen.order.consumer.to_checksum(None),
+            domain: hex_of(&notary.digests().separator().0),
+        });
         let agent = self.folder.agent_key(&label_of(lease), self.entropy.as_ref())?;
         let fault = match &self.fault {
             Some(Fault::Fabricate { segments }) => {
@@ -158,7 +167,8 @@ impl Provider {
             Some(Fault::Die { .. }) | None => None,
         };
         let digests = self.market.digests();
-        boot(digests, &self.signer, &agent, lease, contact, fault).map(Some).map_err(ProviderError::Sign)
+        let delegated = Delegated { lease, agent: &agent, receiver, fault };
+        boot(digests, &self.signer, delegated, contact).map(Some).map_err(ProviderError::Sign)
     }
 
     fn change(

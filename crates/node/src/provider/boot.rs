@@ -4,18 +4,27 @@ use chain::B256;
 use chain::market::{Contact, Digests};
 use custody::{EvmSigner, SignerError};
 use market::Boot;
-use wire::agent::{BootDoc, Credential, Fault, PROTOCOL, hex_of};
+use wire::agent::{BootDoc, Credential, Fault, PROTOCOL, Receiver, hex_of};
 use zeroize::Zeroizing;
+
+/// What an agent is told.
+pub(crate) struct Delegated<'a> {
+    pub(crate) lease: B256,
+    /// Its key.
+    pub(crate) agent: &'a EvmSigner,
+    /// Whose word it needs for each state.
+    pub(crate) receiver: Option<Receiver>,
+    pub(crate) fault: Option<Fault>,
+}
 
 /// Makes the boot bytes of the agent of a lease: the provider signs for the agent's key, and the agent gets that key.
 pub(crate) fn boot(
     digests: &Digests,
     provider: &EvmSigner,
-    agent: &EvmSigner,
-    lease: B256,
+    delegated: Delegated<'_>,
     contact: &Contact,
-    fault: Option<Fault>,
 ) -> Result<Boot, SignerError> {
+    let Delegated { lease, agent, receiver, fault } = delegated;
     let delegation = provider.sign_digest(&digests.delegation(lease, agent.address()).0)?;
     let doc = BootDoc {
         protocol: PROTOCOL,
@@ -27,6 +36,7 @@ pub(crate) fn boot(
             domain: hex_of(&digests.separator().0),
             agent_key: agent.expose_hex().to_string(),
             delegation: hex_of(&delegation),
+            receiver,
         },
         fault,
     };

@@ -13,6 +13,7 @@
 //! | active | the agent is gone | `commit` its last root, or `refund` when there is none |
 //! | ended | the agent lives | it is killed |
 //! | ended | the agent is gone | `commit` its last root, or `refund` when there is none |
+//! | committed, disputed | validators say that states are kept back, and there are receipts | `excuse` |
 //! | committed, disputed | | wait |
 
 use std::fmt;
@@ -21,6 +22,7 @@ use chain::market::{Account, Lease, OfferId, OfferTerms, Order, Spec, State};
 use chain::{Address, B256};
 use domain::{Hardware, Millis, Timestamp};
 
+use super::excuse::Excuse;
 use super::folder::Withdrawal;
 use super::hardware;
 use super::state::SeenOffer;
@@ -83,6 +85,8 @@ pub(crate) struct LeaseView {
     pub(crate) start_failures: u32,
     pub(crate) refused: bool,
     pub(crate) signed: Option<Signed>,
+    /// What can be shown where validators say that its states are kept back.
+    pub(crate) excuse: Option<Excuse>,
 }
 
 /// Everything that a decision looks at.
@@ -144,6 +148,10 @@ pub(crate) enum Act {
     Commit {
         lease: B256,
         signed: Signed,
+    },
+    Excuse {
+        lease: B256,
+        excuse: Box<Excuse>,
     },
     Refund {
         lease: B256,
@@ -273,7 +281,8 @@ fn for_lease(view: &View, wish: &Wish, lease: &LeaseView, free: u32) -> Option<A
             }
         }
         State::Ended => Some(over(claim(lease))),
-        _ => (lease.agent == Agent::Alive).then_some(Act::Kill { lease: id }),
+        _ if lease.agent == Agent::Alive => Some(Act::Kill { lease: id }),
+        _ => lease.excuse.clone().map(|excuse| Act::Excuse { lease: id, excuse: Box::new(excuse) }),
     }
 }
 

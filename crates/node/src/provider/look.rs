@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::Read;
 
 use chain::B256;
-use chain::market::signer_of;
+use chain::market::{State, signer_of};
 use domain::Label;
 use wire::agent::{Commitment, bytes_of};
 
@@ -49,6 +49,9 @@ impl Provider {
         for ((id, seen), on_chain) in self.state.leases.iter().zip(on_chain) {
             let label = label_of(*id);
             let label_taken = self.state.leases.keys().any(|other| other != id && label_of(*other) == label);
+            let is_judged =
+                on_chain.is_some_and(|lease| matches!(lease.state, State::Committed | State::Disputed));
+            let excuse = if is_judged { self.excuse(*id, seen).await? } else { None };
             leases.push(LeaseView {
                 id: *id,
                 order: seen.order.clone(),
@@ -59,6 +62,7 @@ impl Provider {
                 start_failures: seen.start_failures,
                 refused: seen.refused.is_some(),
                 signed: self.signed(*id, &label),
+                excuse,
             });
         }
         Ok(View {

@@ -5,7 +5,7 @@
 //! - `look`: the chain, the machine and the folder as one view;
 //! - `decide`: from a view to acts, pure;
 //! - `act`: one transaction or one step of an agent for each act; `boot`: what an agent is started with;
-//!   `canary`: what is left of a planted state;
+//!   `canary`: what is left of a planted state; `excuse`: receipts for states that are said to be kept back;
 //! - `status`: what shows to its owner.
 //!
 //! [`Provider::tick`] looks, decides and acts. It remembers nothing between two calls but what is in the folder and on the
@@ -18,6 +18,7 @@ mod canary;
 mod config;
 mod decide;
 mod error;
+mod excuse;
 mod folder;
 mod hardware;
 mod look;
@@ -33,6 +34,7 @@ use chain::Address;
 use chain::embedded::CHAIN_ID;
 use chain::follow::Follower;
 use chain::market::{Market, MarketEvent, Refusal, Spec, charge, micros};
+use chain::notary::Notary;
 use chain::sender::SendError;
 use custody::EvmSigner;
 use domain::{Entropy, Hardware, Millis, RetryStatus, Timestamp, UsdPerHour};
@@ -97,6 +99,8 @@ pub struct Provider {
     wish: Wish,
     signer: EvmSigner,
     market: Market,
+    /// Judges its leases; `None` where nobody does.
+    notary: Option<Notary>,
     hand: Hand,
     follower: Follower,
     state: State,
@@ -203,6 +207,7 @@ impl Provider {
         let lock = folder.lock()?;
         let config = Config::load(&folder.config())?;
         let market = market_of(&config).await?;
+        let notary = excuse::judge_of(&market).await?;
         let chain_id = market.chain_id();
         if fault.as_ref().is_some_and(|fault| *fault != Fault::Canary) && chain_id != CHAIN_ID {
             return Err(ProviderError::FaultRefused { chain_id, embedded: CHAIN_ID });
@@ -226,6 +231,7 @@ impl Provider {
             wish,
             signer,
             market,
+            notary,
             hand,
             follower,
             state,

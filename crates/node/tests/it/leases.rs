@@ -27,7 +27,7 @@ async fn accepted_lease_gets_an_agent_with_the_right_boot() {
     let (_, boot) = scene.agent();
     assert_eq!((boot.url.as_str(), boot.pin), ("https://127.0.0.1:7443", hex::encode([3; 32])));
     assert_eq!((boot.execution, boot.fault), (ExecutionId::from_bytes([1; 10]), None));
-    let Credential::Delegated { lease, domain, agent_key, delegation } = boot.credential else {
+    let Credential::Delegated { lease, domain, agent_key, delegation, .. } = boot.credential else {
         panic!("no delegate")
     };
     let id = scene.id(&order);

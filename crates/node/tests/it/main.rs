@@ -3,6 +3,7 @@
 #![cfg(test)]
 mod common;
 mod crash;
+mod excuses;
 mod leases;
 mod offers;
 mod plane;

@@ -101,8 +101,8 @@ impl Replayer for Mill {
 /// What a provider did and committed to, and how the control plane serves it.
 pub(crate) struct Work {
     states: Vec<String>,
-    digests: Vec<[u8; 32]>,
-    outputs: [u8; 32],
+    pub(crate) digests: Vec<[u8; 32]>,
+    pub(crate) outputs: [u8; 32],
     pub(crate) leaves: Vec<[u8; 32]>,
     pub(crate) root: B256,
 }

@@ -36,6 +36,7 @@ pub(crate) struct Scales {
     pub(crate) url: String,
     pub(crate) owner: Sender,
     pub(crate) consumer: Sender,
+    pub(crate) consumer_key: EvmSigner,
     pub(crate) notary: Notary,
     pub(crate) market: Market,
     pub(crate) plane: Plane,
@@ -65,10 +66,23 @@ impl Scales {
         let deployed = notary::deploy(&owner, &notary_terms(insurance), &terms(insurance)).await.unwrap();
         let market = Market::open(chain.provider(), deployed.market.market).await.unwrap();
         let notary = Notary::open(chain.provider(), deployed.notary).await.unwrap();
-        let consumer = EvmSigner::mint(&OsEntropy).unwrap();
-        let consumer = sender(&chain, &consumer, &dir.path().join("consumer.redb"));
+        let consumer_key = EvmSigner::mint(&OsEntropy).unwrap();
+        let consumer = sender(&chain, &consumer_key, &dir.path().join("consumer.redb"));
         let (plane, mill) = (Plane::new(work).await, Arc::default());
-        let scales = Self { dir, clock, url, owner, consumer, notary, market, plane, mill, chain, insurance };
+        let scales = Self {
+            dir,
+            clock,
+            url,
+            owner,
+            consumer,
+            consumer_key,
+            notary,
+            market,
+            plane,
+            mill,
+            chain,
+            insurance,
+        };
         scales.fund(scales.consumer.address()).await;
         for (name, spender) in [("fees", scales.notary.address()), ("leases", scales.market.address())] {
             let approve = scales.market.token_calls().approve(spender, u64::MAX);

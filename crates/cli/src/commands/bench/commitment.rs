@@ -88,7 +88,7 @@ fn commit(delegate: &Delegate, index: u64, state: &Path) -> Done {
     Ok(())
 }
 
-fn delegate(folder: &Path) -> Done<Delegate> {
+pub(super) fn delegate(folder: &Path) -> Done<Delegate> {
     let boot = BootDoc {
         protocol: PROTOCOL,
         url: String::new(),
@@ -99,6 +99,7 @@ fn delegate(folder: &Path) -> Done<Delegate> {
             domain: hex_of(&[3; 32]),
             agent_key: hex::encode([4; 32]),
             delegation: String::new(),
+            receiver: None,
         },
         fault: None,
     };

@@ -6,6 +6,7 @@
 //! - `sandboxed.rs`: the same with a real agent and a real sandbox each.
 //! - `start.rs`: `waag up` to ready, and its memory when idle.
 //! - `commitment.rs`: what committing to states costs beside BLAKE3 of the same bytes, and its memory.
+//! - `proof.rs`: what committing and replays cost beside the demo's job.
 //! - `audit.rs`: records of the audit log, and proofs that they stand there.
 //! - `limits.rs`: what disk and kernel allow.
 
@@ -14,6 +15,7 @@ mod commitment;
 mod control_plane;
 mod limits;
 mod market;
+mod proof;
 mod sandboxed;
 mod start;
 
@@ -53,6 +55,10 @@ struct Report {
     blake3_gib_per_s: f64,
     /// For a state of 10 GiB.
     commit_memory_mib: f64,
+    /// Committing to the states of the demo's job, in percent of its run time.
+    proof_overhead_pct: f64,
+    /// The same with the replays of three validators.
+    proof_overhead_replayed_pct: f64,
     disk_syncs_per_s: f64,
     process_starts_per_s: f64,
     fsync: &'static str,
@@ -71,6 +77,7 @@ pub(crate) async fn run(bench: &Bench, out: &Out) -> Done {
         (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let (mut first, mut next, mut memory, mut market) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let mut commitments = commitment::Commitments::default();
+    let mut proving = proof::Proving::default();
     let (mut records, mut proofs) = (Vec::new(), Vec::new());
     for n in 0..bench.runs {
         out.say(&format!("run {} of {}", n + 1, bench.runs));
@@ -84,6 +91,7 @@ pub(crate) async fn run(bench: &Bench, out: &Out) -> Done {
         control.push(control_plane::jobs_per_s(&settings(&at("control"))?, bench.jobs).await?);
         market.push(market::jobs_per_s(&with_market(&at("market"))?, bench.jobs / 2).await?);
         commitments.measure(folder.path())?;
+        proving.measure(folder.path()).await?;
         records.push(audit::records_per_s(&at("audit")).await?);
         proofs.push(audit::inclusion_proof_us()?);
         sandboxed.push(sandboxed::jobs_per_s(&settings(&at("sandboxed"))?, bench.jobs / 2).await?);
@@ -108,6 +116,8 @@ pub(crate) async fn run(bench: &Bench, out: &Out) -> Done {
         commit_vs_blake3_1mib: median(commitments.small) / 100.0,
         blake3_gib_per_s: median(commitments.blake3_gib_per_s),
         commit_memory_mib: commitment::memory_mib(folder.path())?,
+        proof_overhead_pct: median(proving.committing),
+        proof_overhead_replayed_pct: median(proving.replayed),
         disk_syncs_per_s: median(syncs),
         process_starts_per_s: median(starts),
         fsync: "WAL, synchronous=FULL: every transaction is synced before it is answered",
@@ -224,6 +234,16 @@ fn evidence(report: &Report, row: &mut impl FnMut(&str, f64, &str, String)) {
         "a signature each".to_owned(),
     );
     row("memory of committing, MiB", report.commit_memory_mib, "-", "to a state of 10 GiB".to_owned());
+    let of_the_job =
+        |what: &str| format!("{what}; the demo's job, in percent of its run time without a fence");
+    row(
+        "committing, % of the work",
+        report.proof_overhead_pct,
+        "-",
+        of_the_job("33 states packed and signed"),
+    );
+    let what = "and ten of 32 segments run again by three validators, in a sandbox each";
+    row("proving, % of the work", report.proof_overhead_replayed_pct, "-", of_the_job(what));
     audit_rows(row, report);
 }
 

@@ -34,7 +34,7 @@ use crate::settings::Settings;
 use crate::show::Out;
 use crate::show::text::short;
 
-const JOB: &str = include_str!("../../../../../examples/digits-train.yaml");
+pub(crate) const JOB: &str = include_str!("../../../../../examples/digits-train.yaml");
 const JOB_NAME: &str = "examples/digits-train.yaml";
 /// Where the job goes on after the loss: the demo shows an auction.
 const FAILOVER: (&str, &str) = ("to: [any]", "to: [sim-auction]");

@@ -415,6 +415,7 @@ fn build(
         from_block,
         confirmations: 0,
         sender: Arc::clone(&consumer.sender),
+        signer: consumer.signer.clone(),
         clock: Arc::<SetClock>::clone(clock),
         simulated: true,
         heartbeat: Box::new(move || {

@@ -88,6 +88,7 @@ fn lease(state: Option<State>, agent: Agent) -> LeaseView {
         start_failures: 0,
         refused: false,
         signed: None,
+        excuse: None,
     }
 }
 
