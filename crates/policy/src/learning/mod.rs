@@ -1,0 +1,16 @@
+//! Learning from what happened: who keeps promises, where capacity stays, where prices go, and what to do about it.
+//!
+//! Formulas, sources and scores on recorded traces: `docs/forecasts.md`. Measured by `waag bench forecast`.
+//!
+//! - `reputation.rs`: a lower bound of the chance that a provider keeps its promise.
+//! - `beta.rs`: the mathematics it needs.
+
+mod beta;
+pub mod reputation;
+
+use domain::Millis;
+
+/// A length of time in hours.
+pub(crate) fn hours(span: Millis) -> f64 {
+    span.0 as f64 / 3_600_000.0
+}
