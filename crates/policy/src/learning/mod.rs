@@ -3,10 +3,14 @@
 //! Formulas, sources and scores on recorded traces: `docs/forecasts.md`. Measured by `waag bench forecast`.
 //!
 //! - `reputation.rs`: a lower bound of the chance that a provider keeps its promise.
+//! - `availability.rs`: chances that capacity is up later, and until then.
+//! - `score.rs`: Brier score and log loss.
 //! - `beta.rs`: the mathematics it needs.
 
+pub mod availability;
 mod beta;
 pub mod reputation;
+pub mod score;
 
 use domain::Millis;
 
