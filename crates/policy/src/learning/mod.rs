@@ -4,11 +4,13 @@
 //!
 //! - `reputation.rs`: a lower bound of the chance that a provider keeps its promise.
 //! - `availability.rs`: chances that capacity is up later, and until then.
+//! - `checkpoint.rs`: when to save, by the age of the machine.
 //! - `score.rs`: Brier score and log loss.
 //! - `beta.rs`: the mathematics it needs.
 
 pub mod availability;
 mod beta;
+pub mod checkpoint;
 pub mod reputation;
 pub mod score;
 
