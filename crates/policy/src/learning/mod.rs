@@ -4,15 +4,20 @@
 //!
 //! - `reputation.rs`: a lower bound of the chance that a provider keeps its promise.
 //! - `availability.rs`: chances that capacity is up later, and until then.
+//! - `price.rs`: where a spot price goes.
+//! - `bidding.rs`: when to wait, to take spot, to pay for on-demand.
 //! - `checkpoint.rs`: when to save, by the age of the machine.
 //! - `score.rs`: Brier score and log loss.
-//! - `beta.rs`: the mathematics it needs.
+//! - `beta.rs`, `solve.rs`: the mathematics they share.
 
 pub mod availability;
 mod beta;
+pub mod bidding;
 pub mod checkpoint;
+pub mod price;
 pub mod reputation;
 pub mod score;
+mod solve;
 
 use domain::Millis;
 
