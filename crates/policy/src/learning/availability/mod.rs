@@ -17,63 +17,29 @@
 //! ```text
 //! P(stays h hours at age a) = (B / (B + X(a, a + h)))^A
 //! ```
+//!
+//! Regions have busy hours: in each block of four hours of the day the rate is multiplied by what that block showed, drawn
+//! to 1 in the same way.
+//!
+//! - `level.rs`: shape, level and its posterior.
+//! - `outlook.rs`: the chances for the time to come.
+
+mod level;
+mod outlook;
 
 use std::collections::BTreeMap;
 
 use domain::{Millis, Timestamp};
 
+pub use level::{Level, Prior};
+pub use outlook::Outlook;
+
 use super::hours;
-
-/// What is known before anything was seen, and how fast it gives way to what is.
-///
-/// [`Default`] is what is shipped; `docs/forecasts.md` says on what it was chosen.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Prior {
-    /// Added to an age, in hours.
-    pub offset_h: f64,
-    /// How fast the rate of leaving a state falls with age, in 0..1.
-    pub shape: f64,
-    /// The level of leaving the state up, and of leaving the state down.
-    pub level: [f64; 2],
-    /// A wider group counts like so many changes of the narrower one.
-    pub strength: f64,
-    /// A whole series counts like so many changes of its recent past.
-    pub strength_recent: f64,
-    /// Evidence of a whole series counts half after this time, in hours.
-    pub half_life_h: f64,
-    /// And as recent past after this time, in hours.
-    pub half_life_recent_h: f64,
-}
-
-impl Default for Prior {
-    fn default() -> Self {
-        Self {
-            offset_h: 0.05,
-            shape: 0.5,
-            level: [0.6, 0.6],
-            strength: 8.0,
-            strength_recent: 4.0,
-            half_life_h: 30.0 * 24.0,
-            half_life_recent_h: 12.0,
-        }
-    }
-}
-
-impl Prior {
-    /// The integral of `h / c` between two ages in hours.
-    fn exposure(&self, from_h: f64, to_h: f64) -> f64 {
-        let integral = |age: f64| (age + self.offset_h).powf(1.0 - self.shape) / (1.0 - self.shape);
-        (integral(to_h) - integral(from_h)).max(0.0)
-    }
-}
+use level::Evidence;
+use outlook::{BLOCKS, block};
 
 /// Between looks further apart than this, changes may have been missed, so the age starts anew.
 pub const GAP_MAX: Millis = Millis(6 * 3_600_000);
-/// Times at which a state may change in a forecast of the state are so far apart, in hours.
-const STEP_H: f64 = 1.0 / 6.0;
-/// The furthest that a state is forecast, in steps: seven days.
-const STEPS_MAX: usize = 7 * 24 * 6;
-
 /// Which series: capacity of one kind in one place.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SeriesKey {
@@ -85,79 +51,18 @@ pub struct SeriesKey {
     pub zone: String,
 }
 
-/// Changes seen and the time watched, as the integral of `h / c`.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-struct Evidence {
-    changes: f64,
-    exposure: f64,
-}
-
-impl Evidence {
-    fn add(&mut self, other: Self) {
-        self.changes += other.changes;
-        self.exposure += other.exposure;
-    }
-
-    fn fade(&mut self, factor: f64) {
-        self.changes *= factor;
-        self.exposure *= factor;
-    }
-}
-
 /// Up and down, in this order.
 type Both = [Evidence; 2];
-
-/// The posterior of a level: a Gamma distribution.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Level {
-    changes: f64,
-    exposure: f64,
-    prior: Prior,
-}
-
-impl Level {
-    /// Its mean.
-    pub fn mean(&self) -> f64 {
-        self.changes / self.exposure
-    }
-
-    /// The same after more evidence, this counting like `strength` changes.
-    fn learn(self, seen: Evidence, strength: f64) -> Self {
-        let exposure = strength / self.mean() + seen.exposure;
-        Self { changes: strength + seen.changes, exposure, prior: self.prior }
-    }
-
-    /// The chance that a state of age `age_h` is still held `for_h` later, both in hours.
-    pub fn stays(&self, age_h: f64, for_h: f64) -> f64 {
-        (self.exposure / (self.exposure + self.prior.exposure(age_h, age_h + for_h))).powf(self.changes)
-    }
-
-    /// The expected rate of leaving at `age_h`, per hour.
-    pub fn hazard(&self, age_h: f64) -> f64 {
-        self.mean() * (age_h + self.prior.offset_h).powf(-self.prior.shape)
-    }
-}
 
 #[derive(Debug, Clone, PartialEq)]
 struct Series {
     up: bool,
     since: Timestamp,
     seen: Timestamp,
+    /// What each block of the day showed, beside what was expected on average.
+    daily: [[Evidence; BLOCKS]; 2],
     whole: Both,
     recent: Both,
-}
-
-/// What is known now about one series.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Outlook {
-    /// Whether it was up when last looked at.
-    pub up: bool,
-    /// For how long it has been so, in hours.
-    pub age_h: f64,
-    /// The level at which it leaves up.
-    pub leaves_up: Level,
-    /// The level at which it leaves down.
-    pub leaves_down: Level,
 }
 
 /// All series seen so far.
@@ -178,7 +83,15 @@ impl Availability {
 
     /// One look at a series. Looks come in the order of time; one that is older than the last is passed over.
     pub fn observe(&mut self, key: &SeriesKey, at: Timestamp, up: bool) {
-        let fresh = Series { up, since: at, seen: at, whole: Both::default(), recent: Both::default() };
+        let levels = [0, 1].map(|state| self.level(key, state).mean());
+        let fresh = Series {
+            up,
+            since: at,
+            seen: at,
+            daily: Default::default(),
+            whole: Both::default(),
+            recent: Both::default(),
+        };
         let Some(series) = self.series.get_mut(key) else {
             self.series.insert(key.clone(), fresh);
             return;
@@ -197,6 +110,8 @@ impl Availability {
             exposure: self.prior.exposure(age(series.seen), age(at)),
         };
         let state = usize::from(!series.up);
+        let expected = Evidence { exposure: seen.exposure * levels[state], ..seen };
+        series.daily[state][block(series.seen)].add(expected);
         for (both, half_life) in
             [(&mut series.whole, self.prior.half_life_h), (&mut series.recent, self.prior.half_life_recent_h)]
         {
@@ -213,11 +128,16 @@ impl Availability {
     /// What is known about a series at `now`; nothing when it was never looked at.
     pub fn outlook(&self, key: &SeriesKey, now: Timestamp) -> Option<Outlook> {
         let series = self.series.get(key)?;
+        let strength = self.prior.strength_daily;
         Some(Outlook {
             up: series.up,
             age_h: hours(now.since(series.since)),
             leaves_up: self.level(key, 0),
             leaves_down: self.level(key, 1),
+            now,
+            daily: series
+                .daily
+                .map(|blocks| blocks.map(|block| (block.changes + strength) / (block.exposure + strength))),
         })
     }
 
@@ -243,8 +163,8 @@ impl Availability {
     fn level(&self, key: &SeriesKey, state: usize) -> Level {
         let group = |both: Option<&Both>| both.map_or_else(Evidence::default, |both| both[state]);
         let hardware = (key.provider.clone(), key.hardware.clone());
-        let Prior { level, strength, strength_recent, .. } = self.prior;
-        let known = Level { changes: level[state], exposure: 1.0, prior: self.prior }
+        let Prior { strength, strength_recent, .. } = self.prior;
+        let known = Level::shipped(self.prior, state)
             .learn(group(self.providers.get(&key.provider)), strength)
             .learn(group(self.hardware.get(&hardware)), strength);
         let known = match self.lives.get(key) {
@@ -256,65 +176,9 @@ impl Availability {
     }
 }
 
-impl Outlook {
-    /// The chance that it is up throughout the next `for_h` hours.
-    pub fn up_throughout(&self, for_h: f64) -> f64 {
-        if self.up { self.leaves_up.stays(self.age_h, for_h) } else { 0.0 }
-    }
-
-    /// The chance that it is up in `in_h` hours, at most seven days, for each of them in rising order.
-    ///
-    /// Masses of "in this state since n steps" are moved step by step: an alternating renewal process (Cox, Renewal
-    /// Theory, 1962) on a grid of ten minutes.
-    pub fn up_at(&self, in_h: &[f64]) -> Vec<f64> {
-        let last = in_h.last().copied().unwrap_or(0.0);
-        let steps = grid_steps(last);
-        let chances = self.walk(steps);
-        in_h.iter().map(|h| chances[grid_steps(*h).min(steps)]).collect()
-    }
-
-    fn walk(&self, steps: usize) -> Vec<f64> {
-        let leaves = [self.leaves_up, self.leaves_down];
-        // Chance to leave within the step after n whole steps in a state.
-        let leave: [Vec<f64>; 2] =
-            leaves.map(|level| (0..steps).map(|n| 1.0 - level.stays(at(n), STEP_H)).collect());
-        let mut stayed = 1.0;
-        let start = usize::from(!self.up);
-        // Mass by steps in the state, the youngest at the end, so that ageing is free.
-        let mut young: [Vec<f64>; 2] = [Vec::with_capacity(steps), Vec::with_capacity(steps)];
-        let mut chances = Vec::with_capacity(steps + 1);
-        chances.push(if self.up { 1.0 } else { 0.0 });
-        for step in 0..steps {
-            let before = stayed;
-            stayed = leaves[start].stays(self.age_h, at(step + 1));
-            let mut moved = [0.0; 2];
-            moved[start] += before - stayed;
-            for state in 0..2 {
-                for (masses, chance) in young[state].iter_mut().rev().zip(&leave[state]) {
-                    let gone = *masses * chance;
-                    *masses -= gone;
-                    moved[state] += gone;
-                }
-            }
-            young[0].push(moved[1]);
-            young[1].push(moved[0]);
-            let up: f64 = young[0].iter().sum::<f64>() + if self.up { stayed } else { 0.0 };
-            chances.push(up.clamp(0.0, 1.0));
-        }
-        chances
-    }
-}
-
-fn at(step: usize) -> f64 {
-    step as f64 * STEP_H
-}
-
-fn grid_steps(in_h: f64) -> usize {
-    ((in_h / STEP_H).round().max(0.0) as usize).min(STEPS_MAX)
-}
-
 #[cfg(test)]
 mod tests {
+    use super::outlook::STEP_H;
     use super::*;
     use proptest::prelude::*;
 
@@ -381,6 +245,28 @@ mod tests {
     }
 
     #[test]
+    fn busy_hours_are_learned() {
+        let mut learner = Availability::default();
+        // Always up, but down at each second look from 8 to 12 h.
+        let mut now = 0;
+        for look in 0..20 * 144 {
+            let busy = (8 * 60..12 * 60).contains(&(now % 1440));
+            learner.observe(&key("z"), Timestamp(now * MINUTES), !(busy && look % 2 == 0));
+            now += 10;
+        }
+        let before_busy = outlook(&learner, "z", now + 8 * 60);
+        let before_calm = outlook(&learner, "z", now + 12 * 60);
+        assert!(before_busy.up_throughout(2.0) + 0.3 < before_calm.up_throughout(2.0));
+        assert!(before_busy.up_at(&[2.0])[0] + 0.05 < before_calm.up_at(&[2.0])[0]);
+        // Across the end of calm hours the busy ones count from their begin.
+        let late = outlook(&learner, "z", now + 7 * 60);
+        let late = Outlook { daily: [[0.0, 0.0, 5.0, 0.0, 0.0, 0.0]; 2], ..late };
+        assert_eq!(late.up_throughout(1.0), 1.0);
+        let exposure = 5.0 * late.leaves_up.exposure_between(late.age_h + 1.0, late.age_h + 2.0);
+        assert!((late.up_throughout(2.0) - late.leaves_up.outlasts(exposure)).abs() < 1e-12);
+    }
+
+    #[test]
     fn a_gap_between_looks_teaches_nothing_and_starts_the_age_anew() {
         let mut learner = Availability::default();
         let now = play(&mut learner, "z", 0, &[60]);
@@ -406,7 +292,7 @@ mod tests {
     fn the_walk_agrees_with_many_drawn_lives() {
         let mut learner = Availability::default();
         let now = play(&mut learner, "z", 0, &[12, 6, 30, 3, 5, 20, 9]);
-        let outlook = outlook(&learner, "z", now);
+        let outlook = Outlook { daily: [[1.0; BLOCKS]; 2], ..outlook(&learner, "z", now) };
         let mut state = 7u64;
         let mut uniform = move || {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
