@@ -8,14 +8,21 @@
 //! - `commitment.rs`: what committing to states costs beside BLAKE3 of the same bytes, and its memory.
 //! - `audit.rs`: records of the audit log, and proofs that they stand there.
 //! - `limits.rs`: what disk and kernel allow.
+//!
+//! Its subcommands measure what is decided, on recorded traces.
+//!
+//! - `traces.rs`: reads them.
+//! - `forecast/`: availability, prices and checkpoints.
 
 mod audit;
 mod commitment;
 mod control_plane;
+mod forecast;
 mod limits;
 mod market;
 mod sandboxed;
 mod start;
+mod traces;
 
 use std::path::Path;
 
@@ -23,7 +30,7 @@ use anyhow::Context;
 use serde::Serialize;
 use tracing_subscriber::EnvFilter;
 
-use crate::args::Bench;
+use crate::args::{Bench, BenchCommand};
 use crate::failure::Done;
 use crate::settings::{Flags, Settings};
 use crate::show::Out;
@@ -63,6 +70,14 @@ struct Report {
 }
 
 pub(crate) async fn run(bench: &Bench, out: &Out) -> Done {
+    match &bench.command {
+        None => machine(bench, out).await,
+        Some(BenchCommand::Forecast(forecast)) => forecast::run(forecast, out),
+    }
+}
+
+/// This machine.
+async fn machine(bench: &Bench, out: &Out) -> Done {
     if let Ok(filter) = EnvFilter::try_from_env("WAAG_LOG") {
         tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(filter).init();
     }
