@@ -135,7 +135,7 @@ mod tests {
         loop {
             let step = work(age);
             age += step + cost_h;
-            if age > end_h {
+            if age > end_h + ROUNDED_H {
                 return saved;
             }
             saved += step * level.stays(0.0, age);

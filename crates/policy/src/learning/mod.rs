@@ -9,7 +9,7 @@
 //! - `checkpoint.rs`: when to save, by the age of the machine.
 //! - `redundancy.rs`: when two cheap leases beat one good one.
 //! - `score.rs`: Brier score and log loss.
-//! - `beta.rs`, `solve.rs`: the mathematics they share.
+//! - `beta.rs`, `solve.rs`, `together.rs`: the mathematics they share.
 
 pub mod availability;
 mod beta;
@@ -20,6 +20,7 @@ pub mod redundancy;
 pub mod reputation;
 pub mod score;
 mod solve;
+mod together;
 
 use domain::Millis;
 

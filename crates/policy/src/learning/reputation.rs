@@ -23,6 +23,7 @@ use domain::{Millis, ProviderName, Timestamp, Usd};
 
 use super::beta;
 use super::hours;
+use super::together::{self, Span};
 
 /// The weight of kept promises before anything was seen.
 pub const PRIOR_KEPT: f64 = 1.0;
@@ -72,7 +73,9 @@ pub enum Ended {
     },
     /// Nothing was heard of its outcome yet.
     Unknown {
-        /// When it owed a sign of life or an outcome at the latest; silence beyond counts as failed.
+        /// The last sign of life, or its begin.
+        heard: Timestamp,
+        /// When it owed another one, or an outcome, at the latest; silence beyond counts as failed.
         due: Timestamp,
     },
 }
@@ -113,14 +116,13 @@ impl Rules {
         let controllers = controllers(identities);
         let groups = controllers.iter().max().map_or(0, |last| last + 1);
         let mut whole = vec![Weights::default(); groups];
-        let mut failures: Vec<Vec<Timestamp>> = vec![Vec::new(); groups];
+        let mut failures: Vec<Vec<Span>> = vec![Vec::new(); groups];
         for ((identity, weights), group) in identities.iter().zip(&own).zip(&controllers) {
             whole[*group].kept += weights.kept;
             whole[*group].failed += weights.failed;
             failures[*group].extend(self.failures(&identity.records, now));
         }
-        failures.iter_mut().for_each(|times| times.sort_unstable());
-        let clusters = self.clusters(&failures);
+        let clusters = together::clusters(&failures, self.together, self.together_min);
         let mut shared = vec![0.0; groups];
         for (group, cluster) in clusters.iter().enumerate() {
             shared[*cluster] += whole[group].failed;
@@ -148,50 +150,23 @@ impl Rules {
             match record.ended {
                 Ended::Kept => weights.kept += weight,
                 Ended::Failed { .. } => weights.failed += weight,
-                Ended::Unknown { due } if due <= now => weights.failed += weight,
+                Ended::Unknown { due, .. } if due <= now => weights.failed += weight,
                 Ended::Unknown { .. } => {}
             }
         }
         weights
     }
 
-    /// When it failed, as far back as failures together count. One without an outcome failed when it was due.
-    fn failures(&self, records: &[Record], now: Timestamp) -> impl Iterator<Item = Timestamp> {
-        let from = now - self.together_for;
-        records.iter().filter_map(move |record| match record.ended {
-            Ended::Failed { at } | Ended::Unknown { due: at } => (at >= from && at <= now).then_some(at),
+    /// When it failed, as far back as failures together count. One that fell silent failed at some moment of its silence, so
+    /// that a report withheld hides no failure together.
+    fn failures(&self, records: &[Record], now: Timestamp) -> impl Iterator<Item = Span> {
+        let since = now - self.together_for;
+        let spans = records.iter().filter_map(|record| match record.ended {
+            Ended::Failed { at } => Some((at, at)),
+            Ended::Unknown { heard, due } => Some((heard.min(due), due)),
             Ended::Kept => None,
-        })
-    }
-
-    /// The cluster of each group of sorted failures: groups that failed together often enough, also by way of others.
-    fn clusters(&self, failures: &[Vec<Timestamp>]) -> Vec<usize> {
-        let mut of: Vec<usize> = (0..failures.len()).collect();
-        for a in 0..failures.len() {
-            for b in 0..a {
-                if of[a] != of[b] && self.together(&failures[a], &failures[b]) >= self.together_min {
-                    let (keep, drop) = (of[b], of[a]);
-                    of.iter_mut().filter(|one| **one == drop).for_each(|one| *one = keep);
-                }
-            }
-        }
-        of
-    }
-
-    /// The most failures of two sorted lists that can be paired, each once, with a partner close enough. More failures
-    /// never make it fewer.
-    fn together(&self, a: &[Timestamp], b: &[Timestamp]) -> usize {
-        let (mut i, mut j, mut pairs) = (0, 0, 0);
-        while let (Some(x), Some(y)) = (a.get(i), b.get(j)) {
-            if (*x).max(*y).since((*x).min(*y)) <= self.together {
-                (i, j, pairs) = (i + 1, j + 1, pairs + 1);
-            } else if x < y {
-                i += 1;
-            } else {
-                j += 1;
-            }
-        }
-        pairs
+        });
+        spans.filter(move |(_, to)| *to >= since && *to <= now)
     }
 }
 
@@ -256,7 +231,8 @@ mod tests {
 
     #[test]
     fn silence_beyond_the_time_a_word_was_owed_is_a_failure() {
-        let due = |at| Record { ended: Ended::Unknown { due: at }, ..record(1, true) };
+        let due =
+            |at| Record { ended: Ended::Unknown { heard: NOW - Millis::HOUR, due: at }, ..record(1, true) };
         let with = |last| [records(50, 0), vec![last]].concat();
         assert!((bound(&with(due(NOW))) - bound(&with(record(1, false)))).abs() < 1e-12);
         assert!((bound(&with(due(NOW + Millis(1)))) - bound(&records(50, 0))).abs() < 1e-12);
@@ -303,9 +279,10 @@ mod tests {
         let ended = (0u8..3, 0i64..400).prop_map(|(kind, hours)| match kind {
             0 => Ended::Kept,
             1 => Ended::Failed { at: NOW - Millis::HOUR.times(hours.unsigned_abs()) },
-            _ => Ended::Unknown {
-                due: NOW + Millis::HOUR.times(100) - Millis::HOUR.times(hours.unsigned_abs()),
-            },
+            _ => {
+                let due = NOW + Millis::HOUR.times(100) - Millis::HOUR.times(hours.unsigned_abs());
+                Ended::Unknown { heard: due - Millis::HOUR, due }
+            }
         });
         (0u64..400, 0i64..3_000_000, ended).prop_map(|(hours, micros, ended)| Record {
             began: NOW - Millis::HOUR.times(hours),
@@ -347,11 +324,13 @@ mod tests {
             let records = &mut all[at].records;
             prop_assume!(!records.is_empty());
             let which = which % records.len();
-            let due = match records[which].ended {
-                Ended::Failed { at } => at,
-                Ended::Kept | Ended::Unknown { .. } => NOW - Millis::HOUR.times(owed),
+            let silent = Millis::HOUR.times(owed);
+            let (heard, due) = match records[which].ended {
+                Ended::Failed { at } => (at - silent, (at + silent).min(NOW)),
+                Ended::Kept => (NOW - silent, NOW),
+                Ended::Unknown { heard, due } => (heard, due),
             };
-            records[which].ended = Ended::Unknown { due };
+            records[which].ended = Ended::Unknown { heard, due };
             prop_assert!(none_higher(&rules.bounds(&all, NOW), &before));
         }
 

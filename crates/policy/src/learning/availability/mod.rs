@@ -245,6 +245,36 @@ mod tests {
     }
 
     #[test]
+    fn what_is_remembered_fades() {
+        let (calm, flaps) = (vec![1440], [2, 3].repeat(30));
+        let level = |prior: Prior, first: &[i64], then: &[i64]| {
+            let mut learner = Availability::new(prior);
+            let now = play(&mut learner, "z", 0, first);
+            let now = play(&mut learner, "z", now, then);
+            outlook(&learner, "z", now).leaves_up.mean()
+        };
+        let never = Prior { half_life_h: 1e9, half_life_recent_h: 1e9, ..Prior::default() };
+        let faded = |first, then| level(Prior::default(), first, then) / level(never, first, then);
+        assert!(faded(&calm, &flaps) > 1.2, "{}", faded(&calm, &flaps));
+        assert!(faded(&flaps, &calm) < 0.9, "{}", faded(&flaps, &calm));
+    }
+
+    #[test]
+    fn time_down_teaches_nothing_of_how_long_up_lasts() {
+        let mut learner = Availability::default();
+        let now = play(&mut learner, "z", 0, &[3, 1]);
+        let before = outlook(&learner, "z", now);
+        let mut now = now;
+        for _ in 0..600 {
+            learner.observe(&key("z"), Timestamp(now * MINUTES), false);
+            now += 10;
+        }
+        let after = outlook(&learner, "z", now);
+        assert!(after.leaves_up.mean() > 0.9 * before.leaves_up.mean());
+        assert!(after.leaves_down.mean() < 0.3 * before.leaves_down.mean());
+    }
+
+    #[test]
     fn busy_hours_are_learned() {
         let mut learner = Availability::default();
         // Always up, but down at each second look from 8 to 12 h.
