@@ -275,6 +275,23 @@ mod tests {
         assert!((few.bounds(&twice, NOW)[0] - apart[0]).abs() < 0.01);
     }
 
+    #[test]
+    fn failures_together_are_neither_hidden_by_silence_nor_kept_for_ever() {
+        let failing = |days: u64, silent: bool| {
+            let fallen = (days..days + 3).map(move |day| {
+                let failed = record(day, false);
+                let (heard, due) = (failed.began, failed.began + Millis::HOUR.times(5));
+                if silent { Record { ended: Ended::Unknown { heard, due }, ..failed } } else { failed }
+            });
+            identity("a", None, [records(100, 0), fallen.collect()].concat())
+        };
+        let both = |silent, days| RULES().bounds(&[failing(days, silent), failing(days, false)], NOW)[0];
+        assert!((both(true, 2) - both(false, 2)).abs() < 1e-12);
+        let alone = |days| RULES().bounds(&[failing(days, false)], NOW)[0];
+        assert!(both(false, 2) < alone(2) - 0.01);
+        assert!((both(false, 100) - alone(100)).abs() < 1e-12);
+    }
+
     fn any_record() -> impl Strategy<Value = Record> {
         let ended = (0u8..3, 0i64..400).prop_map(|(kind, hours)| match kind {
             0 => Ended::Kept,

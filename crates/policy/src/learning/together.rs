@@ -67,6 +67,7 @@ mod tests {
         assert!(!together(&at(&[100]), &at(&[40, 90, 150]), NEAR, 2));
         assert!(together(&at(&[0, 1000, 5000]), &at(&[120, 1121, 5001]), NEAR, 2));
         assert!(!together(&at(&[0, 1000, 5000]), &at(&[120, 1121, 5001]), NEAR, 3));
+        assert!(!together(&at(&[1000]), &at(&[0]), NEAR, 1) && !together(&at(&[0]), &at(&[1000]), NEAR, 1));
         // The first takes the one that only the second can have, and must give way.
         assert!(together(&at(&[100, 0]), &at(&[50, 200]), NEAR, 2));
     }

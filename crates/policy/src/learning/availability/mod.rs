@@ -245,6 +245,15 @@ mod tests {
     }
 
     #[test]
+    fn hours_alike_are_told_alike() {
+        let mut learner = Availability::default();
+        let now = play(&mut learner, "z", 0, &[1, 2].repeat(500));
+        let outlook = outlook(&learner, "z", now);
+        let all = outlook.daily.iter().flatten();
+        assert!(all.clone().all(|factor| (0.8..1.25).contains(factor)), "{:?}", outlook.daily);
+    }
+
+    #[test]
     fn what_is_remembered_fades() {
         let (calm, flaps) = (vec![1440], [2, 3].repeat(30));
         let level = |prior: Prior, first: &[i64], then: &[i64]| {
