@@ -7,6 +7,7 @@
 //! - `price.rs`: where a spot price goes.
 //! - `bidding.rs`: when to wait, to take spot, to pay for on-demand.
 //! - `checkpoint.rs`: when to save, by the age of the machine.
+//! - `classes.rs`: which networks suit which kind of work.
 //! - `redundancy.rs`: when two cheap leases beat one good one.
 //! - `score.rs`: Brier score and log loss.
 //! - `beta.rs`, `solve.rs`, `together.rs`: the mathematics they share.
@@ -15,6 +16,7 @@ pub mod availability;
 mod beta;
 pub mod bidding;
 pub mod checkpoint;
+pub mod classes;
 pub mod price;
 pub mod redundancy;
 pub mod reputation;
