@@ -98,7 +98,9 @@ impl Failure {
         let exit = match (status, body.code.as_str()) {
             (401 | 403, _) => Exit::Denied,
             (404, _) => Exit::NotFound,
-            (409, "budget_exceeds_account" | "level_unsupported" | "no_admissible_offer") => Exit::Refused,
+            (409, "budget_exceeds_account" | "level_unsupported" | "no_admissible_offer" | "window_shut") => {
+                Exit::Refused
+            }
             (409, "job_open") => Exit::Failed,
             (409 | 413 | 415 | 400 | 422, _) => Exit::Usage,
             _ => Exit::Failed,

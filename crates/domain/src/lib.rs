@@ -40,7 +40,7 @@ pub use retry::RetryStatus;
 pub use settlement::{CloudComparison, Settlement};
 pub use spec::{
     Budget, FailoverRule, FileMount, JobName, JobSpec, SegmentRange, SegmentRangeError, SpecError, Targets,
-    Verify, VerifyMethod,
+    Verify, VerifyMethod, Window,
 };
 pub use time::{Millis, TimeError, Timestamp, TimestampError};
 

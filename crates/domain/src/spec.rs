@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
-use crate::{Level, Millis, NetworkName, Region, Requirement, Usd, UsdPerHour};
+use crate::{Level, Millis, NetworkName, Region, Requirement, Timestamp, Usd, UsdPerHour};
 
 /// A value that no job can have, with the field it stands in.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -79,8 +79,10 @@ pub struct JobSpec {
     pub level: Level,
     /// How much it may cost.
     pub budget: Budget,
-    /// From admission to the end.
+    /// From the opening of its window, which is its admission where it names none, to the end.
     pub deadline: Millis,
+    /// When it may run.
+    pub window: Window,
     /// Where it may run; empty is anywhere.
     pub regions: BTreeSet<Region>,
     /// Where the workload keeps its states, inside.
@@ -104,6 +106,22 @@ pub struct FileMount {
     pub inside: String,
     /// Path on the user's machine, relative to the job file.
     pub source: String,
+}
+
+/// When a job may run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Window {
+    /// Nothing is bought before.
+    pub start_after: Option<Timestamp>,
+    /// It ends by then, whatever its deadline leaves.
+    pub finish_by: Option<Timestamp>,
+}
+
+impl Window {
+    /// When a job that is taken at `admitted` may begin.
+    pub fn opens(&self, admitted: Timestamp) -> Timestamp {
+        self.start_after.map_or(admitted, |after| after.max(admitted))
+    }
 }
 
 /// Caps on cost.
@@ -191,6 +209,12 @@ impl SegmentRange {
 }
 
 impl JobSpec {
+    /// When a job that is taken at `admitted` must have ended.
+    pub fn deadline_at(&self, admitted: Timestamp) -> Timestamp {
+        let end = self.window.opens(admitted) + self.deadline;
+        self.window.finish_by.map_or(end, |by| by.min(end))
+    }
+
     /// Checks what no single field can show.
     ///
     /// # Errors
@@ -208,6 +232,11 @@ impl JobSpec {
         }
         if self.deadline == Millis::ZERO || self.deadline > Millis::HOUR.times(24 * 365) {
             return wrong("waag.deadline", "a deadline is between 1ms and 365 days, for example 2h");
+        }
+        if let Window { start_after: Some(after), finish_by: Some(by) } = self.window
+            && by <= after
+        {
+            return wrong("waag.window.finish_by", "a window closes after it opens");
         }
         if self.verify.segments == 0 || self.verify.segments > 65_536 {
             return wrong("waag.verify.segments", "the work has 1 to 65536 segments");

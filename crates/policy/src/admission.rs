@@ -1,6 +1,9 @@
 //! Whether a job is taken at all.
 
-use domain::{JobSpec, Level, SpecError, Usd};
+use domain::{JobSpec, Level, Millis, SpecError, Timestamp, Usd};
+
+/// A window may open at most so far ahead, as long as a deadline may be: a job's money is held from its admission on.
+const OPENS_WITHIN: Millis = Millis::HOUR.times(24 * 365);
 
 /// What this control plane can promise.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +33,9 @@ pub enum AdmissionRefusal {
         /// What is free.
         available: Usd,
     },
+    /// There is no time in its window.
+    #[error("no time is left in the job's window: {0}")]
+    WindowShut(&'static str),
     /// The level's requirements cannot all be met.
     #[error("level {0} cannot be kept here: {why}", why = lacking(*.0))]
     LevelUnsupported(Level),
@@ -41,6 +47,7 @@ impl AdmissionRefusal {
         match self {
             Self::Spec(_) => "spec_invalid",
             Self::BudgetExceedsAccount { .. } => "budget_exceeds_account",
+            Self::WindowShut(_) => "window_shut",
             Self::LevelUnsupported(_) => "level_unsupported",
         }
     }
@@ -52,6 +59,7 @@ impl AdmissionRefusal {
             Self::BudgetExceedsAccount { .. } => {
                 "lower waag.budget.max_total_usd, or wait until a running job ends and frees its hold"
             }
+            Self::WindowShut(_) => "move waag.window.start_after or waag.window.finish_by, both in UTC",
             Self::LevelUnsupported(_) => {
                 "use level standard, or connect providers and keys that the level demands"
             }
@@ -84,4 +92,19 @@ pub fn admit(spec: &JobSpec, available: Usd, limits: &Limits) -> Result<Admissio
         return Err(AdmissionRefusal::BudgetExceedsAccount { asked, available });
     }
     Ok(Admission { hold: asked })
+}
+
+/// Whether a job taken at `now` has any time to run in.
+///
+/// # Errors
+/// Its window is shut already, or opens too far ahead.
+pub fn in_time(spec: &JobSpec, now: Timestamp) -> Result<(), AdmissionRefusal> {
+    let opens = spec.window.opens(now);
+    if spec.deadline_at(now) <= opens {
+        return Err(AdmissionRefusal::WindowShut("it closes before it could begin"));
+    }
+    if opens.since(now) > OPENS_WITHIN {
+        return Err(AdmissionRefusal::WindowShut("it opens more than 365 days from now"));
+    }
+    Ok(())
 }

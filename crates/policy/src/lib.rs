@@ -6,5 +6,6 @@ pub mod cost;
 pub mod eligibility;
 pub mod failover;
 pub mod health;
+pub mod learning;
 pub mod placement;
 pub mod proof;

@@ -79,6 +79,8 @@ fn every_key_that_runs_is_read() {
     assert_eq!((spec.level, spec.network), (Level::Critical, true));
     assert_eq!((spec.budget.max_total, spec.value_at_risk), (usd("100.000001"), usd("50000")));
     assert_eq!(spec.deadline, Millis::HOUR.times(24) + Millis::from_secs(1800));
+    assert_eq!(spec.window.start_after.unwrap().to_string(), "2026-12-01T08:00:00.000Z");
+    assert_eq!(spec.window.finish_by.unwrap().to_string(), "2026-12-02T00:00:00.500Z");
     assert_eq!((spec.verify.method, spec.verify.segments, spec.verify.sample), (VerifyMethod::None, 4, 4));
     assert_eq!(spec.failover, FailoverRule { attempts: 0, to: only(&["akash", "golem"]) });
     assert_eq!(secrets["API_TOKEN"], None);

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{
     Accelerators, Budget, FailoverRule, FileMount, JobSpec, Level, Millis, Need, NetworkName, Region,
-    Requirement, Targets, Usd, UsdPerHour, Verify, VerifyMethod,
+    Requirement, Targets, Timestamp, Usd, UsdPerHour, Verify, VerifyMethod, Window,
 };
 use proptest::collection::{btree_map, btree_set, vec};
 use proptest::option;
@@ -142,6 +142,15 @@ fn verify() -> impl Strategy<Value = Verify> {
     })
 }
 
+fn window() -> impl Strategy<Value = Window> {
+    let moment = || option::of((0i64..4_000_000_000_000).prop_map(Timestamp));
+    (moment(), moment()).prop_map(|(a, b)| match (a, b) {
+        (Some(a), Some(b)) if a == b => Window::default(),
+        (Some(a), Some(b)) => Window { start_after: Some(a.min(b)), finish_by: Some(a.max(b)) },
+        (start_after, finish_by) => Window { start_after, finish_by },
+    })
+}
+
 type Work = (
     BTreeMap<String, String>,
     BTreeSet<String>,
@@ -166,15 +175,23 @@ fn spec() -> impl Strategy<Value = JobSpec> {
     let level = prop_oneof![Just(Level::Standard), Just(Level::High), Just(Level::Critical)];
     let money = (usd(), option::of(usd()), prop_oneof![Just(Usd::ZERO), usd()]);
     let paths = (option::of(inside("/checkpoint")), option::of(inside("/outputs")));
-    let terms =
-        (level, money, 1u64..=365 * 24 * 3_600_000, regions(), paths, any::<bool>(), verify(), failover());
+    let terms = (
+        level,
+        money,
+        (1u64..=365 * 24 * 3_600_000, window()),
+        regions(),
+        paths,
+        any::<bool>(),
+        verify(),
+        failover(),
+    );
     ("[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", resources(), infra(), work(), terms).prop_map(
         |(name, resources, infra, work, terms)| {
             let (envs, mut secrets, workdir, mounts, setup, run) = work;
             let (
                 level,
                 (max_total, max_hourly, value_at_risk),
-                deadline,
+                (deadline, window),
                 regions,
                 paths,
                 network,
@@ -197,6 +214,7 @@ fn spec() -> impl Strategy<Value = JobSpec> {
                 level,
                 budget: Budget { max_total },
                 deadline: Millis(deadline),
+                window,
                 regions,
                 checkpoint_path: paths.0,
                 outputs_path: paths.1,

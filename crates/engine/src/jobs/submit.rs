@@ -60,7 +60,9 @@ impl Engine {
         let limits = Limits { levels: self.context.config.levels.clone() };
         let admission = admission::admit(&spec, available, &limits).map_err(SubmitError::Refused)?;
         let now = self.context.now();
+        admission::in_time(&spec, now).map_err(SubmitError::Refused)?;
         self.check_offers(&spec, now)?;
+        let deadline_at = spec.deadline_at(now);
 
         let job = JobId::mint(&*self.context.entropy);
         let inputs = self.content_of(submission.inputs).await?;
@@ -75,10 +77,10 @@ impl Engine {
             state: JobState::Waiting,
             generation: 0,
             submitted_at: now,
-            deadline_at: now + spec.deadline,
+            deadline_at,
             ended_at: None,
-            due_at: now + spec.deadline,
-            plan_at: Some(now),
+            due_at: deadline_at,
+            plan_at: Some(spec.window.opens(now)),
             attempts: 0,
             current: None,
             segments: spec.verify.segments,
@@ -143,14 +145,16 @@ impl Engine {
         covers: &'a BTreeMap<NetworkName, u32>,
         now: Timestamp,
     ) -> Situation<'a> {
+        // As if its window opened now: which offers there will be then, nobody knows.
+        let time = spec.deadline_at(now).since(spec.window.opens(now));
         Situation {
             job,
             spec,
             now,
-            deadline_at: now + spec.deadline,
+            deadline_at: now + time,
             budget_left: spec.budget.max_total,
             segments_done: 0,
-            expected_run: placement::unmeasured(self.context.config.assumed_run, spec.deadline),
+            expected_run: placement::unmeasured(self.context.config.assumed_run, time),
             attempt: 1,
             parent: None,
             cause: PlacementCause::First,

@@ -11,6 +11,7 @@
 //! - `planted.rs`: bugs that the simulation must find.
 //! - `actions.rs`: every action repeated, failed before and after its effect, and applied too late.
 //! - `receipts.rs`: that every change of a receipt is found; `tampering.rs`: the changes.
+//! - `window.rs`: jobs that may only run in a window of time.
 //! - `race.rs`: many users at once, on real threads.
 #![cfg(test)]
 
@@ -32,6 +33,7 @@ mod rules;
 mod stand;
 mod story;
 mod tampering;
+mod window;
 mod world;
 
 use std::collections::BTreeMap;

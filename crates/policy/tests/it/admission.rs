@@ -1,9 +1,9 @@
 //! Whether a job is taken.
 
-use domain::{JobSpec, Level, SpecError, Usd};
-use waag_policy::admission::{Admission, AdmissionRefusal, Limits, admit};
+use domain::{JobSpec, Level, Millis, SpecError, Usd, Window};
+use waag_policy::admission::{Admission, AdmissionRefusal, Limits, admit, in_time};
 
-use crate::support::spec;
+use crate::support::{NOW, spec};
 
 fn at(level: Level) -> JobSpec {
     JobSpec { level, ..spec("1") }
@@ -35,6 +35,37 @@ fn a_level_whose_requirements_cannot_be_met_is_refused_and_never_downgraded() {
         assert!(admit(&at(level), money, &able).is_ok());
         assert!(admit(&at(Level::Standard), money, &able).is_err());
     }
+}
+
+#[test]
+fn a_job_whose_window_leaves_no_time_is_refused() {
+    let after = |span: Millis| Some(NOW + span);
+    let job = |start_after, finish_by| JobSpec { window: Window { start_after, finish_by }, ..spec("1") };
+    let (hour, year) = (Millis::HOUR, Millis::HOUR.times(24 * 365));
+    for open in [
+        job(None, None),
+        job(None, after(Millis(1))),
+        job(after(year), None),
+        job(Some(NOW - hour), after(hour)),
+    ] {
+        assert_eq!(in_time(&open, NOW), Ok(()), "{:?}", open.window);
+    }
+    for shut in [job(None, Some(NOW)), job(after(hour), after(hour)), job(after(year + Millis(1)), None)] {
+        assert_eq!(in_time(&shut, NOW).unwrap_err().code(), "window_shut", "{:?}", shut.window);
+    }
+}
+
+#[test]
+fn a_deadline_counts_from_the_opening_and_ends_with_the_window() {
+    let (hour, two) = (Millis::HOUR, Millis::HOUR.times(2));
+    let end = |start_after, finish_by| {
+        JobSpec { window: Window { start_after, finish_by }, ..spec("1") }.deadline_at(NOW)
+    };
+    assert_eq!(end(None, None), NOW + two);
+    assert_eq!(end(Some(NOW + hour), None), NOW + hour + two);
+    assert_eq!(end(Some(NOW - hour), None), NOW + two);
+    assert_eq!(end(Some(NOW + hour), Some(NOW + two)), NOW + two);
+    assert_eq!(end(None, Some(NOW + hour.times(9))), NOW + two);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use domain::{
     Assurance, Billing, Budget, FailoverRule, Firmness, Hardware, JobId, JobSpec, Level, Millis, NetworkName,
     Offer, OfferRef, PlacementCause, Quote, Requirement, Targets, Timestamp, Usd, UsdPerHour, Verify,
-    VerifyMethod,
+    VerifyMethod, Window,
 };
 use waag_policy::placement::Situation;
 
@@ -44,6 +44,7 @@ pub(crate) fn spec(budget: &str) -> JobSpec {
         level: Level::Standard,
         budget: Budget { max_total: usd(budget) },
         deadline: Millis::HOUR.times(2),
+        window: Window::default(),
         regions: [].into(),
         checkpoint_path: None,
         outputs_path: None,

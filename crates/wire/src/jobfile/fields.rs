@@ -45,6 +45,7 @@ fn read(top: &Fields<'_>, problems: &mut Problems) -> Option<JobFile> {
         level: waag.level,
         budget: Budget { max_total: waag.max_total },
         deadline: waag.deadline,
+        window: waag.window,
         regions: waag.regions,
         checkpoint_path: waag.checkpoint.map(|(path, _)| path),
         outputs_path: waag.outputs.map(|(path, _)| path),

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use domain::{JobSpec, Need, Targets, Usd, VerifyMethod};
+use domain::{JobSpec, Need, Targets, Usd, VerifyMethod, Window};
 
 /// Writes the spec as a job file: every field that matters, in a fixed order and in ASCII, so that equal specs give
 /// equal bytes. Secrets appear by name only. It reads back as the same spec for every spec that [`parse`] gives.
@@ -84,6 +84,15 @@ fn write_waag(out: &mut String, spec: &JobSpec) -> std::fmt::Result {
         writeln!(out, "    max_hourly_usd: {cap}")?;
     }
     writeln!(out, "  deadline: {}", spec.deadline)?;
+    let Window { start_after, finish_by } = spec.window;
+    if start_after.is_some() || finish_by.is_some() {
+        writeln!(out, "  window:")?;
+    }
+    for (key, at) in [("start_after", start_after), ("finish_by", finish_by)] {
+        if let Some(at) = at {
+            writeln!(out, "    {key}: {at}")?;
+        }
+    }
     if !spec.regions.is_empty() {
         let names: Vec<String> = spec.regions.iter().map(|r| quoted(r.as_str())).collect();
         writeln!(out, "  regions: [{}]", names.join(", "))?;

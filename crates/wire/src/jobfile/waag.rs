@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use domain::{FailoverRule, Level, Millis, Region, Targets, Usd, UsdPerHour, Verify, VerifyMethod};
+use domain::{
+    FailoverRule, Level, Millis, Region, Targets, Timestamp, Usd, UsdPerHour, Verify, VerifyMethod, Window,
+};
 
 use super::error::{Problem, Problems, clean};
 use super::resources::{REGION_HELP, Resources, network};
@@ -16,6 +18,7 @@ const ATTEMPTS_MAX: u32 = 20;
 const LEVEL_HELP: &str = "write standard, high or critical";
 const DEADLINE_HELP: &str =
     "write a length of time with its unit, at most 365 days, for example 90s, 30m or 2h";
+const MOMENT_HELP: &str = "write a time in UTC, for example 2026-12-01T08:00:00Z";
 const TOTAL_HELP: &str = "write dollars, for example 2.00";
 const HOURLY_HELP: &str = "write dollars per hour, for example 2.50";
 const RISK_HELP: &str = "write dollars, or 0 for the price of the job";
@@ -34,6 +37,7 @@ pub(super) struct Waag<'a> {
     pub(super) max_total: Usd,
     pub(super) max_hourly: Option<UsdPerHour>,
     pub(super) deadline: Millis,
+    pub(super) window: Window,
     pub(super) regions: BTreeSet<Region>,
     pub(super) checkpoint: InsidePath<'a>,
     pub(super) outputs: InsidePath<'a>,
@@ -50,6 +54,7 @@ impl<'a> Waag<'a> {
             max_total: DEFAULT_MAX_TOTAL,
             max_hourly: resources.max_hourly,
             deadline: DEFAULT_DEADLINE,
+            window: Window::default(),
             regions: resources.region.iter().map(|(region, _)| region.clone()).collect(),
             checkpoint: None,
             outputs: None,
@@ -61,6 +66,7 @@ impl<'a> Waag<'a> {
         let Some(fields) = top.block("waag", problems) else { return waag };
         waag.level = fields.read("level", problems, |f| f.parsed(LEVEL_HELP)).unwrap_or(waag.level);
         waag.deadline = fields.read("deadline", problems, deadline).unwrap_or(waag.deadline);
+        waag.window = window(&fields, problems);
         waag.network = fields.read("network", problems, Field::flag).unwrap_or(waag.network);
         waag.money(&fields, problems);
         if let Some(regions) = fields.read("regions", problems, |field| regions(field, resources)) {
@@ -105,6 +111,27 @@ fn deadline(field: &Field<'_>) -> Result<Millis, Problem> {
         }
         span => Ok(span),
     }
+}
+
+fn window(fields: &Fields<'_>, problems: &mut Problems) -> Window {
+    let Some(block) = fields.block("window", problems) else { return Window::default() };
+    let start_after = block.read("start_after", problems, moment);
+    let finish_by = block.read("finish_by", problems, |field| {
+        let by = moment(field)?;
+        if start_after.is_some_and(|after| by <= after) {
+            return Err(field.problem("a window closes after it opens", "write a time after `start_after`"));
+        }
+        Ok(by)
+    });
+    Window { start_after, finish_by }
+}
+
+/// A time in UTC, with or without milliseconds.
+fn moment(field: &Field<'_>) -> Result<Timestamp, Problem> {
+    let text = field.text(MOMENT_HELP)?;
+    let whole = text.strip_suffix('Z').map(|seconds| format!("{seconds}.000Z"));
+    let read = text.parse().ok().or_else(|| whole?.parse().ok());
+    read.ok_or_else(|| field.problem(format!("`{}` is not a time in UTC", clean(text, 40)), MOMENT_HELP))
 }
 
 /// The regions of a list; none for `any`.

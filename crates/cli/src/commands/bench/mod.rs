@@ -9,15 +9,22 @@
 //! - `proof.rs`: what committing and replays cost beside the demo's job.
 //! - `audit.rs`: records of the audit log, and proofs that they stand there.
 //! - `limits.rs`: what disk and kernel allow.
+//!
+//! Its subcommands measure what is decided, on recorded traces.
+//!
+//! - `traces.rs`: reads them.
+//! - `forecast/`: availability, prices and checkpoints.
 
 mod audit;
 mod commitment;
 mod control_plane;
+mod forecast;
 mod limits;
 mod market;
 mod proof;
 mod sandboxed;
 mod start;
+mod traces;
 
 use std::path::Path;
 
@@ -25,7 +32,7 @@ use anyhow::Context;
 use serde::Serialize;
 use tracing_subscriber::EnvFilter;
 
-use crate::args::Bench;
+use crate::args::{Bench, BenchCommand};
 use crate::failure::Done;
 use crate::settings::{Flags, Settings};
 use crate::show::Out;
@@ -69,6 +76,14 @@ struct Report {
 }
 
 pub(crate) async fn run(bench: &Bench, out: &Out) -> Done {
+    match &bench.command {
+        None => machine(bench, out).await,
+        Some(BenchCommand::Forecast(forecast)) => forecast::run(forecast, out),
+    }
+}
+
+/// This machine.
+async fn machine(bench: &Bench, out: &Out) -> Done {
     if let Ok(filter) = EnvFilter::try_from_env("WAAG_LOG") {
         tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(filter).init();
     }

@@ -1,0 +1,49 @@
+//! What `waag bench` takes.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Subcommand};
+
+#[derive(Debug, Clone, ClapArgs)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct Bench {
+    /// Measure something else
+    #[command(subcommand)]
+    pub(crate) command: Option<BenchCommand>,
+    /// Jobs of each throughput run
+    #[arg(long, default_value_t = 400, value_parser = clap::value_parser!(u32).range(10..=20_000))]
+    pub(crate) jobs: u32,
+    /// Runs of each measurement; the median is reported
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=20))]
+    pub(crate) runs: u32,
+    /// At the end, run so many jobs on one control plane and report the memory held then; 0 for not
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
+    pub(crate) memory_jobs: u32,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum BenchCommand {
+    /// Score forecasts of availability and price, and checkpoint rules, on recorded traces
+    #[command(
+        after_help = "Examples:\n  waag bench forecast --data traces\n  waag bench forecast --data traces --json\n  waag bench forecast --data traces --teach-only 0.2"
+    )]
+    Forecast(ForecastBench),
+}
+
+#[derive(Debug, Clone, ClapArgs)]
+pub(crate) struct ForecastBench {
+    /// Folder with `spot` and `price_history`, or whose `public` has them
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: PathBuf,
+    /// The first share of each trace's time, in which forecasts are made but not scored
+    #[arg(long, default_value_t = 0.5, value_name = "SHARE", value_parser = share)]
+    pub(crate) teach_only: f64,
+}
+
+/// A share below 1.
+fn share(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(share) if (0.0..1.0).contains(&share) => Ok(share),
+        _ => Err("write a number from 0 to below 1, such as 0.5".to_owned()),
+    }
+}

@@ -1,0 +1,275 @@
+//! Reads recorded traces: a folder of CSV files, some of them gzipped. An error names file, line and field.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufReader, Read};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use domain::Timestamp;
+use flate2::read::GzDecoder;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use crate::failure::{Done, Exit, Failure};
+
+const INDEX: &str = "spot/index.csv";
+const INTERVALS: &str = "spot/intervals.csv.gz";
+const LIFETIMES: &str = "spot/lifetimes_2020.csv";
+const PRICES: &str = "price_history/aws_spot_changes.csv.gz";
+
+/// Spot capacity of one kind in one zone, looked at once per tick.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Trace {
+    pub(crate) about: TraceRow,
+    /// Of the first tick; the epoch where the file does not know.
+    pub(crate) start: Timestamp,
+    /// In the order of time, without gaps.
+    pub(crate) runs: Vec<Run>,
+}
+
+/// What `spot/index.csv` says about a trace.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub(crate) struct TraceRow {
+    pub(crate) trace_id: String,
+    pub(crate) provider: String,
+    pub(crate) zone: String,
+    pub(crate) instance_type: String,
+    /// `availability`: a launch would succeed. `preemption`: held nodes are alive. `fleet`: the size of a fleet.
+    pub(crate) kind: String,
+    pub(crate) start_utc: String,
+    /// Length of a tick.
+    pub(crate) gap_seconds: u32,
+    /// Nodes asked for.
+    pub(crate) capacity: u32,
+}
+
+/// Ticks in a row with the same number of nodes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Run {
+    pub(crate) ticks: u32,
+    pub(crate) available: u32,
+}
+
+#[derive(Debug, Deserialize)]
+struct RunRow {
+    trace_id: String,
+    start_tick: u32,
+    n_ticks: u32,
+    available: u32,
+}
+
+/// One machine, held until it was lost.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub(crate) struct Lifetime {
+    pub(crate) provider: String,
+    pub(crate) zone: String,
+    pub(crate) gpu: String,
+    pub(crate) created_utc: String,
+    /// It was alive then.
+    pub(crate) last_seen_running_s: f64,
+    /// And lost by then.
+    pub(crate) gone_by_s: Option<f64>,
+    /// 1: it was alive when the log ended.
+    pub(crate) censored: u8,
+}
+
+/// A spot price from this moment on.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub(crate) struct PriceChange {
+    pub(crate) unix_s: i64,
+    pub(crate) instance_type: String,
+    pub(crate) region: String,
+    pub(crate) zone: String,
+    /// USD per hour for the whole instance; nothing when none is offered.
+    pub(crate) spot_usd_hour: Option<f64>,
+    /// `price`, `initial` or `gone`.
+    pub(crate) event: String,
+}
+
+/// The folder that holds `spot/` and `price_history/`: `folder` itself, or its `public`.
+pub(crate) fn root(folder: &Path) -> Done<PathBuf> {
+    let holds = |at: &Path| at.join("spot").is_dir() || at.join("price_history").is_dir();
+    let candidates = [folder.to_owned(), folder.join("public")];
+    candidates.into_iter().find(|at| holds(at)).ok_or_else(|| {
+        bad(format!("{} holds no traces", folder.display()))
+            .why("neither it nor its `public` has a folder `spot` or `price_history`")
+            .next("name the folder of the traces with --data")
+    })
+}
+
+/// All traces with their ticks; nothing where the folder has none.
+pub(crate) fn traces(root: &Path) -> Done<Option<Vec<Trace>>> {
+    let (Some(index), Some(rows)) = (table::<TraceRow>(root, INDEX)?, table::<RunRow>(root, INTERVALS)?)
+    else {
+        return Ok(None);
+    };
+    let mut traces = Vec::with_capacity(index.len());
+    let mut place = BTreeMap::new();
+    for (line, about) in index {
+        let start = time(&about.start_utc).ok_or_else(|| {
+            wrong(INDEX, line, "start_utc", &about.start_utc, "write 2023-02-15T00:00:00Z, or nothing")
+        })?;
+        if about.gap_seconds == 0 || about.capacity == 0 {
+            return Err(wrong(INDEX, line, "gap_seconds or capacity", "0", "write a number above 0"));
+        }
+        place.insert(about.trace_id.clone(), traces.len());
+        traces.push(Trace { about, start, runs: Vec::new() });
+    }
+    let mut ends: Vec<u32> = vec![0; traces.len()];
+    for (line, row) in rows {
+        let Some(&at) = place.get(&row.trace_id) else {
+            let fix = format!("name a trace of {INDEX}");
+            return Err(wrong(INTERVALS, line, "trace_id", &row.trace_id, &fix));
+        };
+        if row.start_tick != ends[at] {
+            let fix = format!("this trace goes on at tick {}, without gap or overlap", ends[at]);
+            return Err(wrong(INTERVALS, line, "start_tick", &row.start_tick.to_string(), &fix));
+        }
+        ends[at] = ends[at].saturating_add(row.n_ticks);
+        traces[at].runs.push(Run { ticks: row.n_ticks, available: row.available });
+    }
+    Ok(Some(traces))
+}
+
+/// All lifetimes; nothing where the folder has none.
+pub(crate) fn lifetimes(root: &Path) -> Done<Option<Vec<Lifetime>>> {
+    Ok(table(root, LIFETIMES)?.map(without_lines))
+}
+
+/// All price changes; nothing where the folder has none.
+pub(crate) fn prices(root: &Path) -> Done<Option<Vec<PriceChange>>> {
+    Ok(table(root, PRICES)?.map(without_lines))
+}
+
+/// A time as these files write it; the epoch for an empty text, nothing for another text.
+pub(crate) fn time(text: &str) -> Option<Timestamp> {
+    if text.is_empty() {
+        return Some(Timestamp(0));
+    }
+    format!("{}.000Z", text.strip_suffix('Z')?).parse().ok()
+}
+
+fn without_lines<T>(rows: Vec<(u64, T)>) -> Vec<T> {
+    rows.into_iter().map(|(_, row)| row).collect()
+}
+
+/// The rows of a file, each with its line; nothing when there is no such file.
+fn table<T: DeserializeOwned>(root: &Path, name: &str) -> Done<Option<Vec<(u64, T)>>> {
+    let path = root.join(name);
+    if !path.exists() {
+        return Ok(None);
+    }
+    let file = BufReader::new(File::open(&path).with_context(|| format!("open {}", path.display()))?);
+    let bytes: Box<dyn Read> =
+        if name.ends_with(".gz") { Box::new(GzDecoder::new(file)) } else { Box::new(file) };
+    let mut reader = csv::Reader::from_reader(bytes);
+    let header = reader.headers().map_err(|error| unreadable(name, None, &error))?.clone();
+    let mut rows = Vec::new();
+    let mut record = csv::StringRecord::new();
+    while reader.read_record(&mut record).map_err(|error| unreadable(name, None, &error))? {
+        let line = record.position().map_or(0, csv::Position::line);
+        let row =
+            record.deserialize(Some(&header)).map_err(|error| unreadable(name, Some(&header), &error))?;
+        rows.push((line, row));
+    }
+    Ok(Some(rows))
+}
+
+fn unreadable(name: &str, header: Option<&csv::StringRecord>, error: &csv::Error) -> Failure {
+    let line = error.position().map_or(0, csv::Position::line);
+    let csv::ErrorKind::Deserialize { err, .. } = error.kind() else {
+        return bad(format!("{name} cannot be read")).why(error).next("mend the file, or leave it out");
+    };
+    let field = err.field().and_then(|field| header?.get(usize::try_from(field).ok()?));
+    let at = field.map_or(String::new(), |field| format!(", field `{field}`"));
+    bad(format!("{name}, line {line}{at}: {}", err.kind()))
+        .next("write what the data's README says of this field, or leave the file out")
+}
+
+fn wrong(name: &str, line: u64, field: &str, found: &str, fix: &str) -> Failure {
+    bad(format!("{name}, line {line}, field `{field}`: `{found}` does not fit")).next(fix)
+}
+
+fn bad(message: String) -> Failure {
+    Failure::new(Exit::Usage, "traces_unreadable", message)
+}
+
+impl Trace {
+    /// Whether all nodes asked for are there, tick by tick.
+    pub(crate) fn ticks(&self) -> impl Iterator<Item = bool> + '_ {
+        self.runs
+            .iter()
+            .flat_map(|run| std::iter::repeat_n(run.available >= self.about.capacity, run.ticks as usize))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+
+    use super::*;
+
+    const INDEX_HEAD: &str = "trace_id,provider,zone,instance_type,kind,start_utc,gap_seconds,capacity\n";
+    const RUNS_HEAD: &str = "trace_id,start_tick,n_ticks,available\n";
+
+    /// A folder with one trace `a` of two nodes and these rows of ticks.
+    fn folder(index: &str, runs: &str) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(folder.path().join("public/spot")).unwrap();
+        let at = folder.path().join("public");
+        std::fs::write(at.join(INDEX), format!("{INDEX_HEAD}{index}")).unwrap();
+        let mut gz = GzEncoder::new(File::create(at.join(INTERVALS)).unwrap(), Compression::fast());
+        gz.write_all(format!("{RUNS_HEAD}{runs}").as_bytes()).unwrap();
+        gz.finish().unwrap();
+        folder
+    }
+
+    const ROW: &str = "a,aws,z,p3,availability,2023-02-15T00:00:00Z,600,2\n";
+
+    fn read(index: &str, runs: &str) -> Done<Vec<Trace>> {
+        let folder = folder(index, runs);
+        Ok(traces(&root(folder.path())?)?.unwrap())
+    }
+
+    fn refused(index: &str, runs: &str) -> String {
+        let body = read(index, runs).unwrap_err().body;
+        assert_eq!(body.code, "traces_unreadable");
+        assert!(body.next.is_some());
+        body.message
+    }
+
+    #[test]
+    fn a_trace_is_up_while_all_its_nodes_are_there() {
+        let traces = read(ROW, "a,0,2,2\na,2,1,1\na,3,1,0\n").unwrap();
+        assert_eq!(traces[0].ticks().collect::<Vec<_>>(), [true, true, false, false]);
+        assert_eq!(traces[0].start, Timestamp(1_676_419_200_000));
+    }
+
+    #[test]
+    fn what_does_not_fit_is_named_by_file_line_and_field() {
+        let message = refused(ROW, "a,0,2,2\na,2,many,1\n");
+        assert!(message.starts_with("spot/intervals.csv.gz, line 3, field `n_ticks`"), "{message}");
+        let message = refused(ROW, "a,0,2,2\na,3,1,1\n");
+        assert!(message.starts_with("spot/intervals.csv.gz, line 3, field `start_tick`: `3`"), "{message}");
+        let message = refused(ROW, "b,0,2,2\n");
+        assert!(message.contains("line 2, field `trace_id`: `b`"), "{message}");
+        let message = refused(&ROW.replace("2023-02-15T00:00:00Z", "yesterday"), "");
+        assert!(message.contains("spot/index.csv, line 2, field `start_utc`"), "{message}");
+        let message = refused(&ROW.replace("600", "0"), "");
+        assert!(message.contains("gap_seconds"), "{message}");
+    }
+
+    #[test]
+    fn a_missing_part_is_none_and_a_folder_without_any_is_refused() {
+        let folder = folder(ROW, "");
+        let at = root(folder.path()).unwrap();
+        assert!(prices(&at).unwrap().is_none() && lifetimes(&at).unwrap().is_none());
+        std::fs::remove_file(at.join(INTERVALS)).unwrap();
+        assert!(traces(&at).unwrap().is_none());
+        assert!(root(tempfile::tempdir().unwrap().path()).is_err());
+    }
+}
