@@ -128,9 +128,9 @@ impl Work {
         let mut leaves: Vec<_> = digests
             .iter()
             .enumerate()
-            .map(|(place, digest)| Leaf::state(number(place), *digest).hash(&*JOB))
+            .map(|(place, digest)| Leaf::state(number(place), *digest).hash(&JOB))
             .collect();
-        leaves.push(Leaf::outputs(number(leaves.len()), outputs).hash(&*JOB));
+        leaves.push(Leaf::outputs(number(leaves.len()), outputs).hash(&JOB));
         let mut grown = Tree::default();
         leaves.iter().for_each(|leaf| grown.push(*leaf));
         let root = B256::from(grown.root().unwrap());
