@@ -3,6 +3,7 @@
 mod chain;
 mod clock;
 mod execution;
+mod gpu;
 mod hardware;
 mod id;
 mod job;
@@ -24,6 +25,7 @@ mod time;
 pub use chain::chain;
 pub use clock::{Clock, Entropy};
 pub use execution::{ExecutionEvent, ExecutionState, FailReason, LossReason};
+pub use gpu::{Gpu, GpuBoard, GpuModel, GpuVendor, Interconnect};
 pub use hardware::{Accelerators, Hardware, HardwareGap, Need, Requirement};
 pub use id::{AccountId, ExecutionId, HoldId, IdError, JobId, LeaseId, ObjectId, PlacementId};
 pub use job::{JobEvent, JobState, Outcome};
