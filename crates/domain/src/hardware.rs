@@ -91,19 +91,31 @@ pub enum HardwareGap {
 impl Requirement {
     /// `None` when the hardware is enough, else what is missing first.
     pub fn gap(&self, hardware: &Hardware) -> Option<HardwareGap> {
+        let fits =
+            |wanted: &Accelerators| hardware.accelerators.as_ref().is_some_and(|have| have.meet(wanted));
+        self.gap_by(hardware.cpus_milli, hardware.memory_mib, hardware.disk_mib, fits)
+    }
+
+    /// The same for hardware in parts, where `fits` tells whether its accelerators are those that are wanted.
+    pub fn gap_by(
+        &self,
+        cpus_milli: u32,
+        memory_mib: u64,
+        disk_mib: u64,
+        fits: impl FnOnce(&Accelerators) -> bool,
+    ) -> Option<HardwareGap> {
         let short = |need: Option<Need>, amount: u64| need.is_some_and(|n| !n.met_by(amount));
-        if short(self.cpus_milli, u64::from(hardware.cpus_milli)) {
+        if short(self.cpus_milli, u64::from(cpus_milli)) {
             return Some(HardwareGap::Cpus);
         }
-        if short(self.memory_mib, hardware.memory_mib) {
+        if short(self.memory_mib, memory_mib) {
             return Some(HardwareGap::Memory);
         }
-        if self.disk_mib.is_some_and(|least| hardware.disk_mib < least) {
+        if self.disk_mib.is_some_and(|least| disk_mib < least) {
             return Some(HardwareGap::Disk);
         }
         let wanted = self.accelerators.as_ref()?;
-        let fits = hardware.accelerators.as_ref().is_some_and(|have| have.meet(wanted));
-        (!fits).then_some(HardwareGap::Accelerators)
+        (!fits(wanted)).then_some(HardwareGap::Accelerators)
     }
 }
 

@@ -34,7 +34,7 @@ pub use level::{Assurance, Level};
 pub use money::{MoneyError, Usd, UsdPerHour};
 pub use network::{Label, NameError, NetworkName, ProviderName};
 pub use offer::{Billing, Conversion, Firmness, Offer, OfferRef, Quote};
-pub use placement::{Estimate, Placement, PlacementCause, Ranked, Refusal, RefusalCounts, Refused};
+pub use placement::{Estimate, Placement, PlacementCause, Ranked, Refusal, RefusalCounts, Refused, Terms};
 pub use probe::{Interrupted, NoProbe, Probe};
 pub use proof::{Finding, ProofState, Unchecked, Verdict};
 pub use region::{Region, RegionError};

@@ -6,5 +6,8 @@ mod admission;
 mod eligibility;
 mod failover;
 mod golden;
+mod index;
+mod objective;
 mod placement;
+mod strategies;
 mod support;
