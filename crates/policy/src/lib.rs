@@ -10,4 +10,5 @@ pub mod health;
 pub mod index;
 pub mod objective;
 pub mod placement;
+pub mod price;
 pub mod proof;
