@@ -129,6 +129,8 @@ fn repeated_listings_are_held_back_whatever_they_ask() {
     assert_eq!((listings.len(), held.len()), (4, 2));
     assert!(held.iter().all(|one| one.reason == Reason::Duplicate && one.line == 3));
     assert!(summary.duplicates_complete);
+    let (_, listings, held) = rows(&format!("{ROW}\n{}", with("as_of", "2026-02-03")));
+    assert_eq!((listings.len(), held.len()), (4, 0), "another day is another listing");
 }
 
 #[test]

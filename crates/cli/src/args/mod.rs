@@ -1,8 +1,9 @@
 //! What can be typed. `party.rs`: the commands of the supply side.
 
-mod party;
-
 mod audit;
+mod bench;
+mod catalog;
+mod party;
 mod receipt;
 
 use std::path::PathBuf;
@@ -12,6 +13,8 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 pub(crate) use self::party::{Provider, ProviderCommand, Validator, ValidatorCommand};
 pub(crate) use audit::{Audit, AuditCommand};
+pub(crate) use bench::{Bench, BenchCommand, PlacementBench};
+pub(crate) use catalog::{Catalog, CatalogCheck, CatalogCommand, Offers, Sort};
 pub(crate) use receipt::{Receipt, ReceiptCommand, ReceiptVerify};
 
 /// Buys GPU compute on many networks, runs the work, pays for what passes, and keeps the evidence.
@@ -70,12 +73,13 @@ pub(crate) enum Command {
         after_help = "Examples:\n  waag run job.yaml\n  waag run job.yaml --detach --key nightly-2026-11-22\n  waag run job.yaml --json > result.json\n\nOn a terminal the plan is shown first and asked about. The job's budget is the most it can cost."
     )]
     Run(Run),
-    /// List offers, or rank them for a job file without running it
-    #[command(after_help = "Examples:\n  waag offers\n  waag offers job.yaml --json")]
-    Offers {
-        /// Job file to rank them for
-        file: Option<PathBuf>,
-    },
+    /// List offers, rank them for a job file without running it, or look through a price catalogue
+    #[command(
+        after_help = "Examples:\n  waag offers\n  waag offers job.yaml --json\n  waag offers --catalog prices.csv.gz --gpu H100:8 --regions EU --max-price 3.0 --sort total"
+    )]
+    Offers(Offers),
+    /// Check or import a price catalogue
+    Catalog(Catalog),
     /// List jobs; show or remove one
     #[command(after_help = "Examples:\n  waag jobs\n  waag jobs show digits-train\n  waag jobs rm j_8h2k")]
     Jobs(Jobs),
@@ -137,7 +141,9 @@ pub(crate) enum Command {
     /// Check the work of others by running parts of it again: a process of its own, with its own folder, key and stake
     Validator(Validator),
     /// Measure this machine: jobs per second, start, memory
-    #[command(after_help = "Examples:\n  waag bench\n  waag bench --json\n  waag bench --jobs 500")]
+    #[command(
+        after_help = "Examples:\n  waag bench\n  waag bench --json\n  waag bench --jobs 500\n  waag bench placement"
+    )]
     Bench(Bench),
     /// Run a workload that comes with Waag; meant for the `run` of a job file
     #[command(after_help = "Examples:\n  WAAG_OUTPUT_DIR=out waag example digits-train --epochs 3")]
@@ -233,19 +239,6 @@ pub(crate) enum ConfigCommand {
         #[arg(long)]
         origin: bool,
     },
-}
-
-#[derive(Debug, Clone, ClapArgs)]
-pub(crate) struct Bench {
-    /// Jobs of each throughput run
-    #[arg(long, default_value_t = 400, value_parser = clap::value_parser!(u32).range(10..=20_000))]
-    pub(crate) jobs: u32,
-    /// Runs of each measurement; the median is reported
-    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=20))]
-    pub(crate) runs: u32,
-    /// At the end, run so many jobs on one control plane and report the memory held then; 0 for not
-    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
-    pub(crate) memory_jobs: u32,
 }
 
 #[derive(Debug, ClapArgs)]

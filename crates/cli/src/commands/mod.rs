@@ -5,6 +5,7 @@ pub(crate) mod agent;
 pub(crate) mod audit;
 mod bench;
 mod cancel;
+mod catalog;
 mod config;
 mod demo;
 mod doctor;
@@ -24,7 +25,7 @@ mod run;
 mod up;
 mod validator;
 
-use crate::args::{Args, Command, ReceiptCommand};
+use crate::args::{Args, BenchCommand, Command, ReceiptCommand};
 use crate::client::Client;
 use crate::failure::Done;
 use crate::settings::{Flags, Settings};
@@ -45,7 +46,9 @@ pub(crate) async fn dispatch(args: Args, out: &Out) -> Done {
         Command::Demo => demo::run(settings()?, out).await,
         Command::Up => up::run(settings()?, out).await,
         Command::Run(run) => run::run(&session()?, &run).await,
-        Command::Offers { file } => offers::run(&session()?, file.as_deref()).await,
+        Command::Offers(args) if args.listed() => catalog::offers(settings, &args, out),
+        Command::Offers(args) => offers::run(&session()?, args.file.as_deref()).await,
+        Command::Catalog(args) => catalog::run(settings, &args.command, out),
         Command::Jobs(jobs) => jobs::run(&session()?, &jobs).await,
         Command::Logs { job, follow } => logs::run(&session()?, &job, follow).await,
         Command::Explain { job } => explain::run(&session()?, &job).await,
@@ -63,7 +66,10 @@ pub(crate) async fn dispatch(args: Args, out: &Out) -> Done {
         Command::Config(config) => config::run(&settings()?, &config, out),
         Command::Provider(provider) => provider::run(&provider, out).await,
         Command::Validator(validator) => validator::run(&validator, out).await,
-        Command::Bench(bench) => bench::run(&bench, out).await,
+        Command::Bench(bench) => match &bench.command {
+            Some(BenchCommand::Placement(args)) => bench::placement(args, out),
+            None => bench::run(&bench, out).await,
+        },
         Command::Example(example) => example::run(&example, out),
         Command::Openapi => {
             out.answer(&server::openapi());

@@ -28,8 +28,8 @@ pub enum GpuVendor {
 }
 
 impl GpuVendor {
-    /// The stable code.
-    pub const fn code(self) -> &'static str {
+    /// Its name, in lower case.
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Nvidia => "nvidia",
             Self::Amd => "amd",

@@ -44,7 +44,7 @@ pub enum Reason {
     NoPrice,
     /// Nobody asks such a price for the model: a person has to look.
     AbsurdPrice,
-    /// The listing stood above already.
+    /// The listing of that day stood above already.
     Duplicate,
 }
 
@@ -118,7 +118,7 @@ pub struct Listing {
     pub spot: bool,
     /// Where the row is from.
     pub source: String,
-    /// When the source last said so, as it writes it.
+    /// When the source last said so, as it writes it. Of two listings with one name the one with the later text counts.
     pub as_of: String,
 }
 
@@ -173,14 +173,15 @@ pub(super) fn read(
         "" => Err(held(Reason::MissingField, name)),
         text => Ok(text),
     };
+    // First of all, so that no name is hidden behind another fault.
+    let spelling = needed("gpu")?;
+    let gpu = Gpu::parse(spelling).ok_or_else(|| held(Reason::UnknownGpu, spelling))?;
     let scope = needed("price_scope")?;
     if !matches!(scope, "instance" | "host+accelerator") {
         return Err(held(Reason::WrongScope, scope));
     }
     let provider = needed("provider")?;
     let provider: NetworkName = provider.parse().map_err(|_| held(Reason::BadName, provider))?;
-    let spelling = needed("gpu")?;
-    let gpu = Gpu::parse(spelling).ok_or_else(|| held(Reason::UnknownGpu, spelling))?;
     let gpu_count = needed("gpu_count")?;
     let gpu_count = whole(gpu_count).ok_or_else(|| held(Reason::BadNumber, gpu_count))?;
     let amount = |name| amount(field(name)).ok_or_else(|| held(Reason::BadNumber, field(name)));

@@ -161,7 +161,7 @@ impl<'a> Reading<'a> {
             return Entry::Held(Held { line, reason: Reason::AbsurdPrice, what });
         }
         let name = listing.reference();
-        let key = self.hasher.hash_one((listing.provider.as_str(), &name));
+        let key = self.hasher.hash_one((listing.provider.as_str(), &name, &listing.as_of));
         if self.seen.len() >= DUPLICATES_MAX {
             self.summary.duplicates_complete = false;
         } else if !self.seen.insert(key) {

@@ -7,6 +7,7 @@
 //! - `start.rs`: `waag up` to ready, and its memory when idle.
 //! - `commitment.rs`: what committing to states costs beside BLAKE3 of the same bytes, and its memory.
 //! - `audit.rs`: records of the audit log, and proofs that they stand there.
+//! - `placement/`: a command of its own: choosing among up to a million offers.
 //! - `limits.rs`: what disk and kernel allow.
 
 mod audit;
@@ -14,6 +15,7 @@ mod commitment;
 mod control_plane;
 mod limits;
 mod market;
+mod placement;
 mod sandboxed;
 mod start;
 
@@ -28,6 +30,8 @@ use crate::failure::Done;
 use crate::settings::{Flags, Settings};
 use crate::show::Out;
 use crate::show::table::{Side, Table};
+
+pub(super) use self::placement::run as placement;
 
 /// A job that does nothing, on the one network that lets nobody wait, so that all that is measured is ours.
 const JOB: &str = "name: bench\nresources: { cpus: 1+, infra: sim-cloud }\nrun: 'true'\nwaag:\n  budget: { max_total_usd: 1.00 }\n  deadline: 1h\n";

@@ -1,0 +1,44 @@
+//! `waag bench`: without a subcommand all of the control plane, with one that part alone.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Subcommand};
+
+#[derive(Debug, Clone, ClapArgs)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct Bench {
+    /// Jobs of each throughput run
+    #[arg(long, default_value_t = 400, value_parser = clap::value_parser!(u32).range(10..=20_000))]
+    pub(crate) jobs: u32,
+    /// Runs of each measurement; the median is reported
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=20))]
+    pub(crate) runs: u32,
+    /// At the end, run so many jobs on one control plane and report the memory held then; 0 for not
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
+    pub(crate) memory_jobs: u32,
+    #[command(subcommand)]
+    pub(crate) command: Option<BenchCommand>,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum BenchCommand {
+    /// Choose among many live offers: decisions per second, times, memory, beside SkyPilot's optimizer
+    #[command(
+        after_help = "Examples:\n  waag bench placement --json\n  waag bench placement --offers 10000 --catalog prices.csv.gz\n  waag bench placement --offers 1000,10000 --peer sky/bin/python"
+    )]
+    Placement(PlacementBench),
+}
+
+#[derive(Debug, Clone, ClapArgs)]
+pub(crate) struct PlacementBench {
+    /// Numbers of offers
+    #[arg(long, value_name = "N,..", value_delimiter = ',', default_value = "1000,10000,100000,1000000",
+        value_parser = clap::value_parser!(u64).range(100..=10_000_000))]
+    pub(crate) offers: Vec<u64>,
+    /// Repeat the rows of this price catalogue, instead of offers that are made up
+    #[arg(long, value_name = "FILE")]
+    pub(crate) catalog: Option<PathBuf>,
+    /// Python of a virtual environment with skypilot 0.11, to be asked the same up to 10,000 offers
+    #[arg(long, value_name = "PYTHON")]
+    pub(crate) peer: Option<PathBuf>,
+}
