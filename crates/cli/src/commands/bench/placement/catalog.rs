@@ -186,7 +186,8 @@ impl Rows {
         let per_mille = 950 + i128::from(apart) / 10;
         let micros = offer.price.per_hour().micros() * per_mille / 1_000;
         offer.price = UsdPerHour::new(Usd::from_micros(i64::try_from(micros).unwrap_or(i64::MAX).max(1)));
-        offer.id.reference = format!("{}#{rounds}", offer.id.reference);
+        // A catalogue may hold a listing for several days.
+        offer.id.reference = format!("{}#{n}", offer.id.reference);
         offer
     }
 }

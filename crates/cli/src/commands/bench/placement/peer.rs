@@ -23,7 +23,7 @@ const SCRIPT: &str = include_str!("peer.py");
 pub(super) const OFFERS_MAX: u64 = 10_000;
 const THEIR_DECISIONS: usize = 40;
 const OUR_DECISIONS: usize = 20_000;
-const MODELS: [&str; 5] = ["H100", "L4", "T4", "V100", "L40S"];
+const MODELS_MAX: usize = 6;
 /// Clouds that it can price from a file alone.
 const CLOUDS: [&str; 12] = [
     "lambda",
@@ -87,11 +87,12 @@ pub(super) fn beside(python: &Path, offers: u64, source: Source<'_>) -> Done<Bes
         index.upsert(&offer);
         rows.push(offer);
     }
-    write_catalogue(home.path(), &rows)?;
+    let models = models(&rows);
+    write_catalogue(home.path(), &rows, &models)?;
     drop(rows);
-    let theirs = ask(python, home.path())?;
-    let questions: Vec<Question> = MODELS.iter().map(|model| plain(model)).collect::<Done<_>>()?;
-    let answers = agree(&index, &questions, &theirs.answers)?;
+    let theirs = ask(python, home.path(), &models)?;
+    let questions: Vec<Question> = models.iter().map(|model| plain(model)).collect::<Done<_>>()?;
+    let answers = agree(&index, &questions, &models, &theirs.answers)?;
     let mut ours = Vec::new();
     let started = Instant::now();
     for n in 0..OUR_DECISIONS {
@@ -116,23 +117,42 @@ pub(super) fn beside(python: &Path, offers: u64, source: Source<'_>) -> Done<Bes
     })
 }
 
+/// Models of which the cheapest machine has one of them: it takes `H100:1` for exactly one, we for at least one.
+fn models(offers: &[Offer]) -> Vec<&'static str> {
+    let mut cheapest: BTreeMap<&'static str, (UsdPerHour, u32)> = BTreeMap::new();
+    for offer in offers {
+        let Some(accelerators) = &offer.hardware.accelerators else { continue };
+        let Some(gpu) = Gpu::parse(&accelerators.model) else { continue };
+        let one = (offer.price, accelerators.count);
+        let least = cheapest.entry(gpu.model().name()).or_insert(one);
+        *least = one.min(*least);
+    }
+    let single = cheapest.into_iter().filter(|(_, (_, count))| *count == 1);
+    single.map(|(model, _)| model).take(MODELS_MAX).collect()
+}
+
 /// The cheapest price of each model, when both found the same.
-fn agree(index: &Index, questions: &[Question], theirs: &[Answer]) -> Done<Vec<(String, UsdPerHour)>> {
+fn agree(
+    index: &Index,
+    questions: &[Question],
+    models: &[&str],
+    theirs: &[Answer],
+) -> Done<Vec<(String, UsdPerHour)>> {
     let mut agreed = Vec::new();
-    for ((question, model), their) in questions.iter().zip(MODELS).zip(theirs) {
+    for ((question, model), their) in questions.iter().zip(models).zip(theirs) {
         let best = index.best(&question.situation(), RANKED_MAX);
         let ours = best.first().map_or(UsdPerHour::default(), |hit| hit.price);
-        if their.model != model || format!("{:.6}", their.price_usd_hour).parse() != Ok(ours) {
+        if their.model != *model || format!("{:.6}", their.price_usd_hour).parse() != Ok(ours) {
             let what =
                 format!("{model}: ${ours}/h is our cheapest, ${}/h is SkyPilot's", their.price_usd_hour);
             return Err(Failure::new(Exit::Failed, "bench_differs", what));
         }
-        agreed.push((model.to_owned(), ours));
+        agreed.push(((*model).to_owned(), ours));
     }
     Ok(agreed)
 }
 
-fn ask(python: &Path, home: &Path) -> Done<Answers> {
+fn ask(python: &Path, home: &Path, models: &[&str]) -> Done<Answers> {
     let script = home.join("peer.py");
     std::fs::write(&script, SCRIPT).context("write the peer's script")?;
     let failed = |why: String| {
@@ -142,7 +162,7 @@ fn ask(python: &Path, home: &Path) -> Done<Answers> {
     };
     let output = Command::new(python)
         .arg(&script)
-        .args([&THEIR_DECISIONS.to_string(), &CLOUDS.join(","), &MODELS.join(",")])
+        .args([&THEIR_DECISIONS.to_string(), &CLOUDS.join(","), &models.join(",")])
         .env("HOME", home)
         .env("SKYPILOT_DISABLE_USAGE_COLLECTION", "1")
         .current_dir(home)
@@ -157,7 +177,7 @@ fn ask(python: &Path, home: &Path) -> Done<Answers> {
 }
 
 /// The files that it reads: one per cloud, and two about all of them. An empty column for zones would hide every row.
-fn write_catalogue(home: &Path, offers: &[Offer]) -> Done {
+fn write_catalogue(home: &Path, offers: &[Offer], models: &[&str]) -> Done {
     let folder = home.join(".sky/catalogs/v8");
     let mut files: BTreeMap<&str, Vec<String>> = CLOUDS.iter().map(|cloud| (*cloud, Vec::new())).collect();
     let mut networks: BTreeMap<String, usize> = BTreeMap::new();
@@ -182,7 +202,7 @@ fn write_catalogue(home: &Path, offers: &[Offer]) -> Done {
         write(&folder.join(cloud).join("vms.csv"), header, rows)?;
     }
     let clouds = CLOUDS.map(|cloud| format!("'{cloud}'")).join(", ");
-    let names: Vec<String> = MODELS.iter().map(|model| format!("{model},\"[{clouds}]\"")).collect();
+    let names: Vec<String> = models.iter().map(|model| format!("{model},\"[{clouds}]\"")).collect();
     write(&folder.join("common/accelerators.csv"), "AcceleratorName,Clouds", &names)?;
     write(&folder.join("common/metadata.csv"), "", &[])
 }
