@@ -4,7 +4,7 @@
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 
-use domain::{Estimate, Gpu, Millis, NetworkName, Refusal, UsdPerHour};
+use domain::{Estimate, Gpu, Millis, NetworkName, ProviderName, Refusal, Region, UsdPerHour};
 
 use super::shelf::{Entry, Filter, Shelf, Sole, Spot, regions_that_do};
 use super::{Chip, Index};
@@ -19,6 +19,12 @@ pub struct Hit<'a> {
     pub network: &'a NetworkName,
     /// The network's name for it.
     pub reference: &'a str,
+    /// Who owns the machine, where that is known before the purchase.
+    pub provider: Option<&'a ProviderName>,
+    /// Where it stands, where that is known.
+    pub region: Option<&'a Region>,
+    /// How many are left, where the network says so.
+    pub stock: Option<u32>,
     /// Its price.
     pub price: UsdPerHour,
     /// What the rest of the job is expected to cost on it.
@@ -221,7 +227,16 @@ impl<'a> Search<'a, '_> {
         let facts = self.index.facts(record, true);
         let estimate = objective::estimate(self.situation, &facts);
         let (network, reference) = (self.index.networks.get(record.network), &*record.reference);
-        let hit = Hit { network, reference, price: facts.price, estimate, lost_here: self.lost_phase };
+        let hit = Hit {
+            network,
+            reference,
+            provider: facts.provider,
+            region: facts.region,
+            stock: record.stock,
+            price: facts.price,
+            estimate,
+            lost_here: self.lost_phase,
+        };
         let by_price = self.by_price && shelf.exact;
         if self.best.len() == self.room
             && let Some(worst) = self.best.last()

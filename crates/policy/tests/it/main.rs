@@ -5,6 +5,7 @@
 mod admission;
 mod eligibility;
 mod failover;
+mod gang;
 mod golden;
 mod index;
 mod objective;
