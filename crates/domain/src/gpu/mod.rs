@@ -25,6 +25,8 @@ pub enum GpuVendor {
     Google,
     /// Qualcomm.
     Qualcomm,
+    /// Tenstorrent.
+    Tenstorrent,
 }
 
 impl GpuVendor {
@@ -37,6 +39,7 @@ impl GpuVendor {
             Self::Aws => "aws",
             Self::Google => "google",
             Self::Qualcomm => "qualcomm",
+            Self::Tenstorrent => "tenstorrent",
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The table of models. Memory sizes are those of the vendors' data sheets, per accelerator as a machine counts them: a K80 and an
 //! M60 are cards of two.
 
-use super::GpuVendor::{self, Amd, Aws, Google, Intel, Nvidia, Qualcomm};
+use super::GpuVendor::{self, Amd, Aws, Google, Intel, Nvidia, Qualcomm, Tenstorrent};
 
 /// A model.
 pub(super) struct Row {
@@ -22,7 +22,7 @@ const fn row(
     Row { name, vendor, memories, spellings }
 }
 
-pub(super) static MODELS: [Row; 159] = [
+pub(super) static MODELS: [Row; 167] = [
     row("B300", Nvidia, &[288, 270], &["b300"]),
     row("B200", Nvidia, &[180, 192], &["b200"]),
     row("GB300", Nvidia, &[288, 279], &["gb300", "gb300nvl72"]),
@@ -152,7 +152,7 @@ pub(super) static MODELS: [Row; 159] = [
     row("MI355X", Amd, &[288], &["mi355x", "mi355"]),
     row("MI350X", Amd, &[288], &["mi350x", "mi350"]),
     row("MI325X", Amd, &[256], &["mi325x", "mi325"]),
-    row("MI300X", Amd, &[192], &["mi300x", "mi300"]),
+    row("MI300X", Amd, &[192], &["mi300x"]),
     row("MI300A", Amd, &[128], &["mi300a"]),
     row("MI250X", Amd, &[128], &["mi250x"]),
     row("MI250", Amd, &[128], &["mi250"]),
@@ -174,7 +174,12 @@ pub(super) static MODELS: [Row; 159] = [
     row("RX-6800-XT", Amd, &[16], &["rx6800xt", "6800xt"]),
     row("RX-6800", Amd, &[16], &["rx6800", "6800"]),
     row("Gaudi", Intel, &[32], &["gaudi", "gaudihl205", "hl205", "gaudi1"]),
-    row("Gaudi2", Intel, &[96], &["gaudi2", "hl225", "gaudihl225", "gaudi2hl225", "gaudi2ai"]),
+    row(
+        "Gaudi2",
+        Intel,
+        &[96],
+        &["gaudi2", "hl225", "hl225h", "hl225b", "gaudihl225", "gaudi2hl225", "gaudi2hl225h", "gaudi2ai"],
+    ),
     row("Gaudi3", Intel, &[128], &["gaudi3", "hl325", "gaudihl325", "hl325l", "gaudi3hl325l", "gaudi3ai"]),
     row("Max-1550", Intel, &[128], &["max1550", "gpumax1550", "datacentergpumax1550", "pvc1550"]),
     row("Max-1450", Intel, &[128], &["max1450"]),
@@ -196,4 +201,12 @@ pub(super) static MODELS: [Row; 159] = [
     row("TPU-v5p", Google, &[], &["tpuv5p"]),
     row("TPU-v6e", Google, &[], &["tpuv6e", "tpuv6etrillium"]),
     row("AI-100", Qualcomm, &[], &["ai100", "cloudai100", "aic100"]),
+    row("MI308X", Amd, &[192], &["mi308x", "mi308"]),
+    row("Radeon-VII", Amd, &[16], &["radeonvii", "vii"]),
+    row("GTX-1650-Super", Nvidia, &[4], &["gtx1650super", "1650super", "gtx1650s", "1650s"]),
+    row("CMP-50HX", Nvidia, &[10], &["cmp50hx"]),
+    row("CMP-170HX", Nvidia, &[8], &["cmp170hx"]),
+    row("Grayskull", Tenstorrent, &[8], &["grayskull"]),
+    row("Wormhole", Tenstorrent, &[12, 24], &["wormhole"]),
+    row("Blackhole", Tenstorrent, &[28, 32], &["blackhole"]),
 ];

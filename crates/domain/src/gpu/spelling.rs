@@ -7,7 +7,8 @@ use super::{Gpu, GpuBoard, GpuModel, GpuVendor, nominal};
 const BYTES_MAX: usize = 80;
 
 /// Words that tell the vendor and nothing else.
-const VENDORS: [(&str, GpuVendor); 15] = [
+const VENDORS: [(&str, GpuVendor); 16] = [
+    ("tenstorrent", GpuVendor::Tenstorrent),
     ("nvidia", GpuVendor::Nvidia),
     ("geforce", GpuVendor::Nvidia),
     ("tesla", GpuVendor::Nvidia),
@@ -25,9 +26,9 @@ const VENDORS: [(&str, GpuVendor); 15] = [
     ("nv", GpuVendor::Nvidia),
 ];
 
-/// Words that tell nothing that the model does not: architectures, kinds of memory, decoration. `NVLink` names a bridge that any
+/// Words that tell nothing that the model does not: kinds of memory, decoration. `NVLink` names a bridge that any
 /// card may have, not a board.
-const SILENT: [&str; 34] = [
+const SILENT: [&str; 26] = [
     "corporation",
     "corp",
     "inc",
@@ -45,15 +46,6 @@ const SILENT: [&str; 34] = [
     "generation",
     "gen",
     "edition",
-    "blackwell",
-    "hopper",
-    "ampere",
-    "turing",
-    "volta",
-    "pascal",
-    "maxwell",
-    "kepler",
-    "lovelace",
     "hbm",
     "hbm2",
     "hbm2e",
@@ -62,9 +54,16 @@ const SILENT: [&str; 34] = [
     "gddr6",
     "gddr6x",
     "nvlink",
+    "fhhl",
 ];
 
-const BOARDS: [(&str, GpuBoard); 22] = [
+/// Architectures. They tell nothing beside a name that one architecture has, and contradict the Quadro RTX, whose bare names are
+/// those of later cards too.
+const ARCHITECTURES: [&str; 9] =
+    ["blackwell", "hopper", "ampere", "turing", "volta", "pascal", "maxwell", "kepler", "lovelace"];
+const QUADRO_RTX: [&str; 5] = ["RTX-3000", "RTX-4000", "RTX-5000", "RTX-6000", "RTX-8000"];
+
+const BOARDS: [(&str, GpuBoard); 23] = [
     ("pcie", GpuBoard::Pcie),
     ("pciexpress", GpuBoard::Pcie),
     ("pci", GpuBoard::Pcie),
@@ -85,6 +84,7 @@ const BOARDS: [(&str, GpuBoard); 22] = [
     ("workstation", GpuBoard::Workstation),
     ("ws", GpuBoard::Workstation),
     ("we", GpuBoard::Workstation),
+    ("wk", GpuBoard::Workstation),
     ("maxq", GpuBoard::MaxQ),
     ("mq", GpuBoard::MaxQ),
 ];
@@ -99,6 +99,8 @@ struct Found {
     vendor: Option<GpuVendor>,
     memory_gib: Option<f64>,
     board: Option<GpuBoard>,
+    /// Whether an architecture was named that the Quadro RTX do not have.
+    not_turing: bool,
 }
 
 pub(super) fn read(text: &str) -> Option<Gpu> {
@@ -221,6 +223,10 @@ impl Found {
         if let Some((_, board)) = BOARDS.iter().find(|(name, _)| *name == word) {
             return self.remember_board(*board).map(|()| true);
         }
+        if ARCHITECTURES.contains(&word) {
+            self.not_turing |= word != "turing";
+            return Some(true);
+        }
         if SILENT.contains(&word) {
             return Some(true);
         }
@@ -254,6 +260,9 @@ impl Found {
 
     fn gpu(self, model: GpuModel) -> Option<Gpu> {
         if self.vendor.is_some_and(|vendor| vendor != model.vendor()) {
+            return None;
+        }
+        if self.not_turing && QUADRO_RTX.contains(&model.name()) {
             return None;
         }
         let gpu = Gpu { model, memory_gib: fixed_memory(model, self.board), board: self.board };

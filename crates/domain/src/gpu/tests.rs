@@ -54,7 +54,7 @@ const CATALOGUE: [(&str, &str); 45] = [
 ];
 
 /// How drivers, clouds and marketplaces write them elsewhere.
-const ELSEWHERE: [(&str, &str); 62] = [
+const ELSEWHERE: [(&str, &str); 78] = [
     ("H100-80GB-HBM3", "H100-80GB"),
     ("NVIDIA H100 80GB HBM3", "H100-80GB"),
     ("NVIDIA H100 PCIe", "H100-PCIe"),
@@ -116,6 +116,22 @@ const ELSEWHERE: [(&str, &str); 62] = [
     ("Intel Data Center GPU Max 1550", "Max-1550"),
     ("AWS Inferentia2", "Inferentia2"),
     ("Trainium2", "Trainium2"),
+    ("RTXPRO6000-WK", "RTX-PRO-6000-Workstation"),
+    ("RTX5060Ti", "RTX-5060-Ti"),
+    ("A100_80G", "A100-80GB"),
+    ("RTX6000ADA_48GB", "RTX-6000-Ada"),
+    ("GH200_96GB", "GH200-96GB"),
+    ("H100_PCIE_80GB", "H100-PCIe"),
+    ("L40s", "L40S"),
+    ("V100-16GB-FHHL", "V100-16GB"),
+    ("Quadro RTX 6000 Turing", "RTX-6000"),
+    ("TITAN X Pascal", "TITAN-X"),
+    ("GRAYSKULL", "Grayskull"),
+    ("Gaudi2 HL-225H", "Gaudi2"),
+    ("Radeon MI25", "MI25"),
+    ("GTX1080Ti", "GTX-1080-Ti"),
+    ("TitanV", "TITAN-V"),
+    ("RTX 6000 Ada Lovelace", "RTX-6000-Ada"),
     ("trn1", "Trainium"),
 ];
 
@@ -182,6 +198,9 @@ fn what_is_no_whole_known_chip_stays_unknown() {
         "m5.large",
         "Gaudi4",
         "A1000",
+        "RTX 6000 Blackwell",
+        "RTX 4000 Ampere",
+        "MI300",
     ];
     for text in texts {
         assert_eq!(Gpu::parse(text), None, "{text}");
