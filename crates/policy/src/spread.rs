@@ -107,13 +107,14 @@ fn alias(name: &str) -> &str {
     ALIASES.iter().find(|(other, _)| *other == name).map_or(name, |(_, known)| known)
 }
 
+/// Whether another replica stands where the next one would.
+type Same<'a> = &'a dyn Fn(&Stand<'_>) -> bool;
+
 /// Whether `next` may join `held`, of `replicas` in the end: the first share that it would break. What is not known is in no
 /// share but that of its network.
 pub fn crowded(shares: &Shares, replicas: u32, held: &[Stand<'_>], next: &Stand<'_>) -> Option<Crowded> {
     let most = |bps: u32| (u64::from(replicas) * u64::from(bps) / 10_000).max(1);
-    let over = |bps: u32, same: &dyn Fn(&Stand<'_>) -> bool| {
-        held.iter().filter(|stand| same(stand)).count() as u64 >= most(bps)
-    };
+    let over = |bps: u32, same: Same<'_>| held.iter().filter(|stand| same(stand)).count() as u64 >= most(bps);
     // One provider's name may stand for others on other networks.
     let provider = |stand: &Stand<'_>| {
         next.provider.is_some() && stand.provider == next.provider && stand.network == next.network
@@ -123,7 +124,7 @@ pub fn crowded(shares: &Shares, replicas: u32, held: &[Stand<'_>], next: &Stand<
     let region = |stand: &Stand<'_>| next.region.is_some() && stand.region == next.region;
     let network = |stand: &Stand<'_>| stand.network == next.network;
     let failure = |stand: &Stand<'_>| stand.failure_domain() == next.failure_domain();
-    let rules: [(Crowded, u32, &dyn Fn(&Stand<'_>) -> bool); 5] = [
+    let rules: [(Crowded, u32, Same<'_>); 5] = [
         (Crowded::Provider, shares.provider_bps, &provider),
         (Crowded::Controller, shares.controller_bps, &controller),
         (Crowded::Network, shares.network_bps, &network),

@@ -86,7 +86,7 @@ fn text(report: &Report) -> String {
         })
         .collect();
     format!(
-        "{}\n{beside}aims: 50000 decisions/s at 10000 offers, p99 below 200 us at 1000000 with 10000 updates/s, on one core\n{} different jobs, the best 20 offers each; answers are those of brute force; load {:.1}",
+        "{}\n{beside}aims: 50000 decisions/s at 10000 offers, p99 below 200 us at 1000000 with 10000 updates/s, on one core\n{} different jobs, the best 20 offers each, decisions in a second of one core; answers are those of brute force; load {:.1}",
         table.text(),
         report.questions,
         report.load_1m
