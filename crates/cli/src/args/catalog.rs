@@ -38,7 +38,7 @@ pub(crate) struct CatalogCheck {
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Offers {
     /// Job file to rank them for
-    #[arg(conflicts_with_all = ["catalog", "gpu", "regions", "max_price", "sort", "csv"])]
+    #[arg(conflicts_with_all = ["catalog", "gpu", "regions", "max_price", "on_demand", "hours", "sort", "limit", "csv"])]
     pub(crate) file: Option<PathBuf>,
     /// List prices of this catalogue instead of live offers [default with a filter: the imported one]
     #[arg(long, value_name = "FILE")]
@@ -55,15 +55,15 @@ pub(crate) struct Offers {
     /// Leave out machines that may be taken away again
     #[arg(long)]
     pub(crate) on_demand: bool,
-    /// Hours that the total is for
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=8_760))]
-    pub(crate) hours: u32,
+    /// Hours that the total is for [default: 1]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=8_760))]
+    pub(crate) hours: Option<u32>,
     /// What comes first
     #[arg(long, value_enum)]
     pub(crate) sort: Option<Sort>,
-    /// At most so many of a catalogue
-    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    pub(crate) limit: u32,
+    /// At most so many of a catalogue [default: 20]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) limit: Option<u32>,
     /// Print comma-separated values
     #[arg(long, conflicts_with = "json")]
     pub(crate) csv: bool,
@@ -89,7 +89,10 @@ impl Offers {
             || self.gpu.is_some()
             || !self.regions.is_empty()
             || self.max_price.is_some()
+            || self.on_demand
+            || self.hours.is_some()
             || self.sort.is_some()
+            || self.limit.is_some()
             || self.csv
     }
 }

@@ -17,6 +17,9 @@ use crate::show::Out;
 use crate::show::table::{Side, Table};
 use crate::show::text::clean;
 
+/// Listings shown when nobody says how many.
+const LIMIT: u32 = 20;
+
 #[derive(Debug, Serialize)]
 struct ListedDoc {
     /// How many listings fit, those beyond `--limit` included.
@@ -61,7 +64,8 @@ struct Ranked {
 pub(super) fn run(path: &Path, args: &Offers, out: &Out) -> Done {
     let filter = Filter { args, wanted: wanted(args), latest: HashMap::new(), hasher: RandomState::new() };
     let filter = filter.with_latest(path)?;
-    let (limit, mut matched) = (args.limit as usize, 0);
+    let (limit, hours) = (args.limit.unwrap_or(LIMIT) as usize, args.hours.unwrap_or(1));
+    let mut matched = 0;
     let mut best: Vec<Ranked> = Vec::new();
     let sort = args.sort.unwrap_or(Sort::Total);
     let summary = each(path, &mut |entry| {
@@ -70,7 +74,7 @@ pub(super) fn run(path: &Path, args: &Offers, out: &Out) -> Done {
             && filter.is_latest(&listing)
         {
             matched += 1;
-            best.push(ranked(*listing, args.hours));
+            best.push(ranked(*listing, hours));
             if best.len() >= limit.saturating_mul(2) {
                 best.sort_by(|a, b| order(sort, a, b));
                 best.truncate(limit);
@@ -84,7 +88,7 @@ pub(super) fn run(path: &Path, args: &Offers, out: &Out) -> Done {
         matched,
         listings: summary.listings,
         held: summary.held.iter().map(|(reason, n)| (reason.code(), *n)).collect(),
-        hours: args.hours,
+        hours,
         offers: best.into_iter().map(document).collect(),
     };
     if args.csv {
