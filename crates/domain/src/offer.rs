@@ -95,6 +95,19 @@ impl Billing {
         }
     }
 
+    /// How long is billed when `used` is used, however many leases that takes: at least the minimum, and whole spans where unused
+    /// time is not given back.
+    pub const fn billed(self, used: Millis) -> Millis {
+        match self {
+            Self::Metered { minimum } if used.0 < minimum.0 => minimum,
+            Self::Prepaid { span, refundable: false } if span.0 > 0 => {
+                let spans = used.0.div_ceil(span.0);
+                span.times(if spans == 0 { 1 } else { spans })
+            }
+            _ => used,
+        }
+    }
+
     /// The most that a lease of at most `span` can cost at `price`, without the purchase fee: what a hold must cover.
     pub fn ceiling(self, price: UsdPerHour, span: Millis) -> Usd {
         match self {
@@ -139,6 +152,10 @@ mod tests {
         let prepaid = |refundable| Billing::Prepaid { span: Millis::HOUR, refundable };
         assert_eq!(prepaid(false).charge(price, Millis(1000)), "3.60".parse().unwrap());
         assert_eq!(prepaid(true).charge(price, Millis(1000)), "0.001".parse().unwrap());
+        assert_eq!(prepaid(false).billed(Millis(3_600_001)), Millis::HOUR.times(2));
+        assert_eq!(prepaid(false).billed(Millis::ZERO), Millis::HOUR);
+        assert_eq!(prepaid(true).billed(Millis(1000)), Millis(1000));
+        assert_eq!(metered.billed(Millis(1000)), Millis(60_000));
         assert_eq!(prepaid(true).ceiling(price, Millis(1000)), "3.60".parse().unwrap());
     }
 }

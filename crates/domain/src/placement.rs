@@ -50,6 +50,8 @@ pub struct Ranked {
     pub offer: Offer,
     /// What the rest of the job is expected to cost on it.
     pub estimate: Estimate,
+    /// How likely the job is done on it by its deadline, in ten-thousandths; `None` where no loss rate is known.
+    pub chance_bps: Option<u32>,
     /// Whether its network lost an execution of this job, so that every other network comes first.
     pub lost_here: bool,
 }
@@ -59,14 +61,70 @@ pub struct Ranked {
 pub struct Estimate {
     /// Time to the end, start-up included.
     pub span: Millis,
-    /// Price times span, by the offer's billing terms.
+    /// Price times start-up and work, by the offer's billing terms.
     pub compute: Usd,
     /// Purchase fees.
     pub fees: Usd,
-    /// The sum that offers are ranked by.
+    /// What is expected beside them.
+    pub terms: Terms,
+    /// The sum of all, that offers are ranked by.
     pub total: Usd,
     /// What must be held before buying.
     pub hold: Usd,
+}
+
+/// What a job is expected to cost beside machine time and fees; nothing where nothing is known. Nothing that is part of the
+/// total is outside this list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Terms {
+    /// Moving inputs and outputs out of the network.
+    pub egress: Usd,
+    /// Machine time spent on saving states.
+    pub checkpoints: Usd,
+    /// Machine time done again after a loss, times how likely a loss is.
+    pub interruption: Usd,
+    /// Fees of the validators that check the work.
+    pub verification: Usd,
+    /// Changing money into the network's token.
+    pub slippage: Usd,
+    /// What distance to the users is worth, for inference.
+    pub latency: Usd,
+}
+
+impl Terms {
+    /// Each with its stable code.
+    pub const fn named(&self) -> [(&'static str, Usd); 6] {
+        [
+            ("egress", self.egress),
+            ("checkpoints", self.checkpoints),
+            ("interruption", self.interruption),
+            ("verification", self.verification),
+            ("slippage", self.slippage),
+            ("latency", self.latency),
+        ]
+    }
+
+    /// From codes, the other way round; `None` for one that is not known.
+    pub fn from_named<'a>(named: impl IntoIterator<Item = (&'a str, Usd)>) -> Option<Self> {
+        let mut terms = Self::default();
+        for (code, usd) in named {
+            match code {
+                "egress" => terms.egress = usd,
+                "checkpoints" => terms.checkpoints = usd,
+                "interruption" => terms.interruption = usd,
+                "verification" => terms.verification = usd,
+                "slippage" => terms.slippage = usd,
+                "latency" => terms.latency = usd,
+                _ => return None,
+            }
+        }
+        Some(terms)
+    }
+
+    /// All together.
+    pub fn sum(&self) -> Usd {
+        self.named().into_iter().map(|(_, usd)| usd).sum()
+    }
 }
 
 /// Why an offer was not admissible. One code per offer: the first rule it breaks, in the order of this list.
@@ -167,4 +225,25 @@ pub struct Refused {
     pub offer: OfferRef,
     /// Why.
     pub refusal: Refusal,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn terms_sum_to_what_their_names_say_and_codes_lead_back() {
+        let usd = Usd::from_micros;
+        let terms = Terms {
+            egress: usd(1),
+            checkpoints: usd(20),
+            interruption: usd(300),
+            verification: usd(4_000),
+            slippage: usd(50_000),
+            latency: usd(600_000),
+        };
+        assert_eq!(terms.sum(), usd(654_321));
+        assert_eq!(Terms::from_named(terms.named()), Some(terms));
+        assert_eq!(Terms::from_named([("luck", usd(1))]), None);
+    }
 }

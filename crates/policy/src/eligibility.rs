@@ -1,26 +1,39 @@
 //! Which offers a job may take: one code for each it may not.
 
-use domain::{
-    Assurance, Firmness, HardwareGap, NetworkName, Offer, OfferRef, ProviderName, Refusal, Region, Timestamp,
-    Usd,
-};
+use domain::{Assurance, Estimate, HardwareGap, NetworkName, Offer, ProviderName, Refusal, Region, Usd};
 
-use crate::placement::{Situation, estimate};
+use crate::facts::Facts;
+use crate::objective::estimate;
+use crate::placement::Situation;
 
 /// The first rule, in the order of [`Refusal::ALL`], that the offer breaks.
 pub fn refusal(situation: &Situation<'_>, offer: &Offer) -> Option<Refusal> {
+    let offer = Facts::from(offer);
+    broken_rule(situation, &offer, &estimate(situation, &offer))
+}
+
+/// Whether the job may be on the network at all.
+pub(crate) fn admits(situation: &Situation<'_>, network: &NetworkName) -> bool {
     let spec = situation.spec;
-    if !spec.infra.admits(&offer.id.network)
-        || (situation.failover && !spec.failover.to.admits(&offer.id.network))
-    {
+    spec.infra.admits(network) && (!situation.failover || spec.failover.to.admits(network))
+}
+
+/// The one place where rules are applied, to offers wherever they are kept; `estimate` is that of the offer.
+pub(crate) fn broken_rule(
+    situation: &Situation<'_>,
+    offer: &Facts<'_>,
+    estimate: &Estimate,
+) -> Option<Refusal> {
+    let spec = situation.spec;
+    if !admits(situation, offer.network) {
         return Some(Refusal::Network);
     }
-    let assigned_later = offer.firmness == Firmness::Queue && offer.provider.is_none();
-    if let Some(refusal) = provider_refusal(situation, offer.region.as_ref(), offer.assurance, assigned_later)
-    {
+    let assigned_later = offer.assigned_later();
+    if let Some(refusal) = provider_refusal(situation, offer.region, offer.assurance, assigned_later) {
         return Some(refusal);
     }
-    if let Some(gap) = spec.resources.gap(&offer.hardware) {
+    let fits = |wanted: &_| offer.fit(wanted);
+    if let Some(gap) = spec.resources.gap_by(offer.cpus_milli, offer.memory_mib, offer.disk_mib, fits) {
         return Some(match gap {
             HardwareGap::Cpus => Refusal::Cpus,
             HardwareGap::Memory => Refusal::Memory,
@@ -31,9 +44,7 @@ pub fn refusal(situation: &Situation<'_>, offer: &Offer) -> Option<Refusal> {
     if spec.max_hourly.is_some_and(|cap| offer.price > cap) {
         return Some(Refusal::HourlyPrice);
     }
-    // The hold covers the expected total, so what fits the hold fits the cost.
-    let estimate = estimate(situation, offer);
-    if estimate.hold > situation.budget_left {
+    if estimate.hold.max(estimate.total) > situation.budget_left {
         return Some(Refusal::Budget);
     }
     if situation.now + estimate.span > situation.deadline_at {
@@ -43,7 +54,7 @@ pub fn refusal(situation: &Situation<'_>, offer: &Offer) -> Option<Refusal> {
     if offer.price.per_hour() <= Usd::ZERO || offer.fee.is_negative() {
         return Some(Refusal::PriceUnknown);
     }
-    if !covers_value(situation, offer) {
+    if !covers_value(situation, offer.network, estimate.total) {
         return Some(Refusal::ValueUncovered);
     }
     if situation.now.since(offer.seen_at) > situation.stale_after
@@ -51,19 +62,20 @@ pub fn refusal(situation: &Situation<'_>, offer: &Offer) -> Option<Refusal> {
     {
         return Some(Refusal::Stale);
     }
-    let remembered = |(id, until): &(OfferRef, Timestamp)| *id == offer.id && *until > situation.now;
-    if offer.stock == Some(0) || situation.refused_recently.iter().any(remembered) {
+    let remembered = situation.refused_recently.iter().any(|(id, until)| {
+        *until > situation.now && id.reference == offer.reference && id.network == *offer.network
+    });
+    if offer.stock == Some(0) || remembered {
         return Some(Refusal::Stock);
     }
-    let provider = offer.provider.as_ref()?;
-    was_lost(situation, &offer.id.network, provider).then_some(Refusal::ProviderLost)
+    was_lost(situation, offer.network, offer.provider?).then_some(Refusal::ProviderLost)
 }
 
 /// Whether a wrong result is worth no more than what a provider would lose by it.
-fn covers_value(situation: &Situation<'_>, offer: &Offer) -> bool {
+fn covers_value(situation: &Situation<'_>, network: &NetworkName, total: Usd) -> bool {
     let at_risk = situation.spec.value_at_risk;
-    let cover = situation.covers.get(&offer.id.network).copied().unwrap_or_default();
-    at_risk <= Usd::ZERO || at_risk <= estimate(situation, offer).total.basis_points(cover)
+    let cover = situation.covers.get(network).copied().unwrap_or_default();
+    at_risk <= Usd::ZERO || at_risk <= total.basis_points(cover)
 }
 
 /// The rules about a provider, for one that the network assigned after the purchase; keys and inputs wait for `None`.

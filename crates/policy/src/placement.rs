@@ -8,7 +8,9 @@ use domain::{
     PlacementId, ProviderName, Ranked, Refused, Timestamp, Usd,
 };
 
-use crate::eligibility;
+use crate::facts::Facts;
+use crate::objective::Knowledge;
+use crate::{eligibility, objective};
 
 /// A plan keeps this many offers; how many more were admissible is counted.
 pub const RANKED_MAX: usize = 20;
@@ -43,6 +45,8 @@ pub struct Situation<'a> {
     /// What a wrong result may be worth on a network, in ten-thousandths of the price, so that checks and stake still outweigh it;
     /// nothing on those that are not named.
     pub covers: &'a BTreeMap<NetworkName, u32>,
+    /// What was measured or is assumed beside job and offers.
+    pub knowledge: &'a Knowledge,
     /// Whether an execution was lost, so that `failover.to` applies.
     pub failover: bool,
     /// Older offers are not relied on.
@@ -57,20 +61,9 @@ pub fn unmeasured(assumed: Millis, time_left: Millis) -> Millis {
     assumed.min(Millis(time_left.0 / 2))
 }
 
-/// What the rest of the job is expected to cost on the offer.
-///
-/// `span = startup + expected_run x (segments left / segments)`, rounded up to a millisecond;
-/// `compute` by the offer's billing for `span`; `total = compute + fees`; the hold covers twice the span and the
-/// release margin, since a hold that is too small stops the job.
+/// What the rest of the job is expected to cost on the offer: [`objective`](crate::objective) has the formula.
 pub fn estimate(situation: &Situation<'_>, offer: &Offer) -> Estimate {
-    let segments = u64::from(situation.spec.verify.segments.max(1));
-    let left = segments.saturating_sub(u64::from(situation.segments_done));
-    let work = Millis(situation.expected_run.0.saturating_mul(left).div_ceil(segments));
-    let span = offer.startup + work;
-    let compute = offer.billing.charge(offer.price, span);
-    let held_for = span.times(2) + situation.release_margin;
-    let hold = offer.billing.ceiling(offer.price, held_for) + offer.fee;
-    Estimate { span, compute, fees: offer.fee, total: compute + offer.fee, hold }
+    objective::estimate(situation, &Facts::from(offer))
 }
 
 /// Makes the plan, and tells for each offer left out why.
@@ -86,11 +79,14 @@ pub fn place(
     let mut ranked = Vec::new();
     let mut refused = Vec::new();
     for offer in offers {
-        match eligibility::refusal(situation, offer) {
+        let facts = Facts::from(offer);
+        let estimate = objective::estimate(situation, &facts);
+        match eligibility::broken_rule(situation, &facts, &estimate) {
             Some(refusal) => refused.push(Refused { offer: offer.id.clone(), refusal }),
             None => ranked.push(Ranked {
                 offer: offer.clone(),
-                estimate: estimate(situation, offer),
+                estimate,
+                chance_bps: None,
                 lost_here: situation.lost.iter().any(|(network, _)| *network == offer.id.network),
             }),
         }
@@ -101,6 +97,9 @@ pub fn place(
     });
     let admissible = u32::try_from(ranked.len()).unwrap_or(u32::MAX);
     ranked.truncate(RANKED_MAX);
+    for one in &mut ranked {
+        one.chance_bps = objective::finish_chance_bps(situation, &Facts::from(&one.offer));
+    }
     let mut counts = domain::RefusalCounts::new();
     for one in &refused {
         *counts.entry(one.refusal).or_default() += 1;
@@ -127,8 +126,8 @@ pub fn place(
 ///   made      TIME: CAUSE
 ///   replaces  ID                                                       (where it has a parent)
 ///   offers    N admissible, N refused, catalogue version N
-///    1. NETWORK REFERENCE PROVIDER in REGION: total $T = SPAN (STARTUP to start) at $P/h is $COMPUTE + fees $FEES; hold $H; FIRMNESS BILLING
-///        then ", simulated" and "; lost here before" where they hold
+///    1. NETWORK REFERENCE PROVIDER in REGION: total $T = SPAN (STARTUP to start) at $P/h is $COMPUTE + fees $FEES + CODE $TERM; hold $H; FIRMNESS BILLING
+///        then a term for each of `Terms` that is not zero, ", simulated", "; done in time by N %" and "; lost here before" where they hold
 ///   refused   COUNT CODE                                               (in the order of `Refusal::ALL`)
 /// ```
 ///
@@ -173,9 +172,16 @@ fn ranked_line(ranked: &Ranked) -> String {
     };
     let simulated = if offer.simulated { ", simulated" } else { "" };
     let lost_here = if ranked.lost_here { "; lost here before" } else { "" };
+    let chance = ranked
+        .chance_bps
+        .map_or_else(String::new, |bps| format!("; done in time by {}.{:02} %", bps / 100, bps % 100));
     let reference = offer.id.reference.escape_default();
+    let terms: String = (estimate.terms.named().into_iter())
+        .filter(|(_, usd)| *usd != Usd::ZERO)
+        .map(|(code, usd)| format!(" + {code} ${usd}"))
+        .collect();
     format!(
-        "{} {reference} {provider} in {region}: total ${} = {} ({} to start) at ${}/h is ${} + fees ${}; hold ${}; {} {billing}{simulated}{lost_here}",
+        "{} {reference} {provider} in {region}: total ${} = {} ({} to start) at ${}/h is ${} + fees ${}{terms}; hold ${}; {} {billing}{simulated}{chance}{lost_here}",
         offer.id.network,
         estimate.total,
         estimate.span,

@@ -2,8 +2,8 @@
 
 use domain::{
     Accelerators, Assurance, Billing, Conversion, Estimate, ExecutionId, Firmness, Hardware, JobId, LeaseId,
-    Millis, Offer, OfferRef, Placement, PlacementCause, PlacementId, Quote, Ranked, Refusal, Timestamp, Usd,
-    UsdPerHour,
+    Millis, Offer, OfferRef, Placement, PlacementCause, PlacementId, Quote, Ranked, Refusal, Terms,
+    Timestamp, Usd, UsdPerHour,
 };
 use serde::{Deserialize, Serialize};
 
@@ -92,8 +92,13 @@ struct RankedRow {
     span: Millis,
     compute: Usd,
     fees: Usd,
+    /// What is expected beside them, by its code; what is nothing is left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    terms: Vec<(String, Usd)>,
     total: Usd,
     hold: Usd,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    chance_bps: Option<u32>,
     lost_here: bool,
 }
 
@@ -182,22 +187,31 @@ fn text<T: Serialize>(row: &T) -> String {
 }
 
 fn ranked_row(ranked: &Ranked) -> RankedRow {
-    let Estimate { span, compute, fees, total, hold } = ranked.estimate;
+    let Estimate { span, compute, fees, terms, total, hold } = ranked.estimate;
     RankedRow {
         offer: offer_row(&ranked.offer),
         span,
         compute,
         fees,
+        terms: terms
+            .named()
+            .into_iter()
+            .filter(|(_, usd)| *usd != Usd::ZERO)
+            .map(|(code, usd)| (code.to_owned(), usd))
+            .collect(),
         total,
         hold,
+        chance_bps: ranked.chance_bps,
         lost_here: ranked.lost_here,
     }
 }
 
 fn ranked_of(row: RankedRow) -> Result<Ranked, DocError> {
-    let RankedRow { offer, span, compute, fees, total, hold, lost_here } = row;
-    let estimate = Estimate { span, compute, fees, total, hold };
-    Ok(Ranked { offer: offer_of(offer)?, estimate, lost_here })
+    let RankedRow { offer, span, compute, fees, terms, total, hold, chance_bps, lost_here } = row;
+    let terms = Terms::from_named(terms.iter().map(|(code, usd)| (code.as_str(), *usd)))
+        .ok_or_else(|| DocError::Field { what: "placement", field: "terms", value: format!("{terms:?}") })?;
+    let estimate = Estimate { span, compute, fees, terms, total, hold };
+    Ok(Ranked { offer: offer_of(offer)?, estimate, chance_bps, lost_here })
 }
 
 fn offer_row(offer: &Offer) -> OfferRow {

@@ -2,6 +2,7 @@
 
 pub mod agent;
 pub mod audit;
+pub mod catalog;
 pub mod doc;
 pub mod jobfile;
 pub mod openings;

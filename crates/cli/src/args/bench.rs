@@ -1,4 +1,4 @@
-//! What `waag bench` takes.
+//! `waag bench`: without a subcommand all of the control plane, with one that part alone.
 
 use std::path::PathBuf;
 
@@ -23,11 +23,30 @@ pub(crate) struct Bench {
 
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum BenchCommand {
+    /// Choose among many live offers: decisions per second, times, memory, beside SkyPilot's optimizer
+    #[command(
+        after_help = "Examples:\n  waag bench placement --json\n  waag bench placement --offers 10000 --catalog prices.csv.gz\n  waag bench placement --offers 1000,10000 --peer sky/bin/python"
+    )]
+    Placement(PlacementBench),
     /// Score forecasts of availability and price, and checkpoint rules, on recorded traces
     #[command(
         after_help = "Examples:\n  waag bench forecast --data traces\n  waag bench forecast --data traces --json\n  waag bench forecast --data traces --teach-only 0.2"
     )]
     Forecast(ForecastBench),
+}
+
+#[derive(Debug, Clone, ClapArgs)]
+pub(crate) struct PlacementBench {
+    /// Numbers of offers
+    #[arg(long, value_name = "N,..", value_delimiter = ',', default_value = "1000,10000,100000,1000000",
+        value_parser = clap::value_parser!(u64).range(100..=10_000_000))]
+    pub(crate) offers: Vec<u64>,
+    /// Repeat the rows of this price catalogue, instead of offers that are made up
+    #[arg(long, value_name = "FILE")]
+    pub(crate) catalog: Option<PathBuf>,
+    /// Python of a virtual environment with skypilot 0.11, to be asked the same up to 10,000 offers
+    #[arg(long, value_name = "PYTHON")]
+    pub(crate) peer: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, ClapArgs)]

@@ -1,9 +1,9 @@
 //! What can be typed. `party.rs`: the commands of the supply side.
 
-mod party;
-
 mod audit;
 mod bench;
+mod catalog;
+mod party;
 mod receipt;
 
 use std::path::PathBuf;
@@ -13,7 +13,8 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 pub(crate) use self::party::{Provider, ProviderCommand, Validator, ValidatorCommand};
 pub(crate) use audit::{Audit, AuditCommand};
-pub(crate) use bench::{Bench, BenchCommand, ForecastBench};
+pub(crate) use bench::{Bench, BenchCommand, ForecastBench, PlacementBench};
+pub(crate) use catalog::{Catalog, CatalogCheck, CatalogCommand, Offers, Sort};
 pub(crate) use receipt::{Receipt, ReceiptCommand, ReceiptVerify};
 
 /// Buys GPU compute on many networks, runs the work, pays for what passes, and keeps the evidence.
@@ -72,12 +73,13 @@ pub(crate) enum Command {
         after_help = "Examples:\n  waag run job.yaml\n  waag run job.yaml --detach --key nightly-2026-11-22\n  waag run job.yaml --json > result.json\n\nOn a terminal the plan is shown first and asked about. The job's budget is the most it can cost."
     )]
     Run(Run),
-    /// List offers, or rank them for a job file without running it
-    #[command(after_help = "Examples:\n  waag offers\n  waag offers job.yaml --json")]
-    Offers {
-        /// Job file to rank them for
-        file: Option<PathBuf>,
-    },
+    /// List offers, rank them for a job file without running it, or look through a price catalogue
+    #[command(
+        after_help = "Examples:\n  waag offers\n  waag offers job.yaml --json\n  waag offers --catalog prices.csv.gz --gpu H100:8 --regions EU --max-price 3.0 --sort total"
+    )]
+    Offers(Offers),
+    /// Check or import a price catalogue
+    Catalog(Catalog),
     /// List jobs; show or remove one
     #[command(after_help = "Examples:\n  waag jobs\n  waag jobs show digits-train\n  waag jobs rm j_8h2k")]
     Jobs(Jobs),
@@ -140,7 +142,7 @@ pub(crate) enum Command {
     Validator(Validator),
     /// Measure this machine: jobs per second, start, memory; or what is decided, on recorded traces
     #[command(
-        after_help = "Examples:\n  waag bench\n  waag bench --json\n  waag bench --jobs 500\n  waag bench forecast --data traces"
+        after_help = "Examples:\n  waag bench\n  waag bench --json\n  waag bench --jobs 500\n  waag bench placement\n  waag bench forecast --data traces"
     )]
     Bench(Bench),
     /// Run a workload that comes with Waag; meant for the `run` of a job file

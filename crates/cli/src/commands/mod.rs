@@ -5,6 +5,7 @@ pub(crate) mod agent;
 pub(crate) mod audit;
 mod bench;
 mod cancel;
+mod catalog;
 mod config;
 mod demo;
 mod doctor;
@@ -45,7 +46,9 @@ pub(crate) async fn dispatch(args: Args, out: &Out) -> Done {
         Command::Demo => demo::run(settings()?, out).await,
         Command::Up => up::run(settings()?, out).await,
         Command::Run(run) => run::run(&session()?, &run).await,
-        Command::Offers { file } => offers::run(&session()?, file.as_deref()).await,
+        Command::Offers(args) if args.listed() => catalog::offers(settings, &args, out),
+        Command::Offers(args) => offers::run(&session()?, args.file.as_deref()).await,
+        Command::Catalog(args) => catalog::run(settings, &args.command, out),
         Command::Jobs(jobs) => jobs::run(&session()?, &jobs).await,
         Command::Logs { job, follow } => logs::run(&session()?, &job, follow).await,
         Command::Explain { job } => explain::run(&session()?, &job).await,

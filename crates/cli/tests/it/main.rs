@@ -3,6 +3,7 @@
 
 mod agents;
 mod audit;
+mod catalog;
 mod chain;
 mod cheat;
 mod commands;

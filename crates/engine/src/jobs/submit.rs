@@ -8,6 +8,7 @@ use domain::{
     Usd,
 };
 use policy::admission::{self, AdmissionRefusal, Limits};
+use policy::objective::NOTHING_KNOWN;
 use policy::placement::{self, Situation, place};
 use store::{JobRow, ObjectKind, ObjectRow};
 use wire::agent::{Bundle, WRAP_INFO, hex_of};
@@ -161,6 +162,7 @@ impl Engine {
             lost: &[],
             refused_recently: &[],
             covers,
+            knowledge: &NOTHING_KNOWN,
             failover: false,
             stale_after: self.context.config.offers_stale,
             release_margin: self.context.config.release_margin,

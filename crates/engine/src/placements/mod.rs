@@ -10,6 +10,7 @@ use domain::{
     NetworkName, OfferRef, Outcome, Placement, PlacementCause, PlacementId, ProviderName, Timestamp,
 };
 use policy::failover::{self, Next};
+use policy::objective::NOTHING_KNOWN;
 use policy::placement::{self, Situation, place};
 use store::{ExecutionChange, ExecutionRow, JobChange, JobRow, LeaseRow, Tx};
 use wire::doc;
@@ -90,6 +91,7 @@ impl Context {
             lost: &history.lost,
             refused_recently: &history.refused_recently,
             covers: &history.covers,
+            knowledge: &NOTHING_KNOWN,
             failover: history.failover,
             stale_after: self.config.offers_stale,
             release_margin: self.config.release_margin,

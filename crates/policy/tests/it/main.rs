@@ -5,6 +5,10 @@
 mod admission;
 mod eligibility;
 mod failover;
+mod gang;
 mod golden;
+mod index;
+mod objective;
 mod placement;
+mod strategies;
 mod support;

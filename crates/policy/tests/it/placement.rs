@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 
 use domain::{
-    Assurance, Billing, Estimate, Firmness, JobSpec, Millis, NetworkName, Offer, OfferRef, PlacementId,
-    ProviderName, Region, Timestamp, Usd, UsdPerHour,
+    Billing, Estimate, Firmness, Millis, NetworkName, Offer, PlacementId, ProviderName, Region, Terms,
+    Timestamp, Usd, UsdPerHour,
 };
 use proptest::prelude::*;
 use waag_policy::eligibility::refusal;
 use waag_policy::placement::{RANKED_MAX, Situation, estimate, place, unmeasured};
 
-use crate::support::{MINUTE, NOW, SECOND, first, hourly, offer, only, spec, usd};
+use crate::strategies::{any_offer, any_world, named};
+use crate::support::{MINUTE, NOW, SECOND, first, hourly, offer, spec, usd};
 
 const ID: PlacementId = PlacementId::from_bytes([9; 10]);
 
@@ -24,6 +25,7 @@ fn an_estimate_is_the_sum_of_its_terms() {
         span: Millis(630_000),
         compute: usd("0.63"),
         fees: usd("0.01"),
+        terms: Terms::default(),
         total: usd("0.64"),
         hold: usd("1.33"),
     };
@@ -111,100 +113,6 @@ fn without_offers_a_plan_is_empty() {
     assert_eq!(plan.admissible, 0);
 }
 
-const NETWORKS: [&str; 3] = ["akash", "sim-cloud", "vast"];
-const PLACES: [&str; 3] = ["EU-DE", "US-CA", "ASIA"];
-
-fn network() -> impl Strategy<Value = NetworkName> {
-    prop::sample::select(&NETWORKS[..]).prop_map(|name| name.parse().unwrap())
-}
-
-fn provider() -> impl Strategy<Value = ProviderName> {
-    prop::sample::select(&["p1", "p2", "p3", "p4"][..]).prop_map(|name| name.parse().unwrap())
-}
-
-fn billing() -> impl Strategy<Value = Billing> {
-    let span = || prop::sample::select(&[0u64, 60_000, 900_000, 3_600_000][..]).prop_map(Millis);
-    prop_oneof![
-        span().prop_map(|minimum| Billing::Metered { minimum }),
-        (span(), any::<bool>()).prop_map(|(span, refundable)| Billing::Prepaid { span, refundable }),
-    ]
-}
-
-prop_compose! {
-    /// Few different values, so that ties and every refusal come up often.
-    fn any_offer()(
-        network in network(), provider in prop::option::weighted(0.8, provider()),
-        place in prop::option::weighted(0.9, prop::sample::select(&PLACES[..])),
-        cpus_milli in prop::sample::select(&[1_000u32, 2_000, 4_000][..]),
-        price in prop_oneof![1 => -1i64..1, 9 => (1i64..40).prop_map(|n| n * 100_000)],
-        fee in prop_oneof![8 => Just(0i64), 3 => 0i64..300_000, 1 => -5i64..0],
-        billing in billing(), startup in prop::sample::select(&[0u64, 30_000, 1_800_000][..]),
-        stock in prop::option::of(0u32..3), audited: bool, age in 0u64..80_000,
-        valid in prop::option::of(-1_000i64..60_000),
-        firmness in prop::sample::select(&[Firmness::Firm, Firmness::Auction, Firmness::Queue][..]),
-    ) -> Offer {
-        let mut offer = offer(network.as_str(), "", "p", "1");
-        (offer.provider, offer.firmness) = (provider, firmness);
-        offer.region = place.map(|name| name.parse().unwrap());
-        offer.hardware.cpus_milli = cpus_milli;
-        (offer.price, offer.fee) = (UsdPerHour::new(Usd::from_micros(price)), Usd::from_micros(fee));
-        (offer.billing, offer.startup, offer.stock) = (billing, Millis(startup), stock);
-        offer.assurance = if audited { Assurance::Audited } else { Assurance::Claimed };
-        offer.seen_at = NOW - Millis(age);
-        offer.valid_until = valid.map(|n| Timestamp(NOW.0 + n));
-        offer
-    }
-}
-
-/// What a job has been through, owned.
-#[derive(Debug, Clone)]
-struct World {
-    spec: JobSpec,
-    budget_left: Usd,
-    segments_done: u32,
-    lost: Vec<(NetworkName, ProviderName)>,
-    refused_recently: Vec<(OfferRef, Timestamp)>,
-    failover: bool,
-}
-
-impl World {
-    fn situation(&self) -> Situation<'_> {
-        Situation {
-            budget_left: self.budget_left,
-            segments_done: self.segments_done,
-            lost: &self.lost,
-            refused_recently: &self.refused_recently,
-            failover: self.failover,
-            ..first(&self.spec)
-        }
-    }
-}
-
-prop_compose! {
-    fn any_world()(
-        budget in 100_000i64..20_000_000, segments_done in 0u32..33,
-        lost in prop::collection::vec((network(), provider()), 0..3),
-        refused in prop::collection::vec((network(), 0usize..40, -5_000i64..5_000), 0..4),
-        infra in prop::option::of(0usize..3), failover: bool, to in prop::option::of(0usize..3),
-        cap in prop::option::of(1i64..40), region in prop::option::of(prop::sample::select(&["EU", "US-CA"][..])),
-        high: bool, cpus in prop::option::of(1u64..4), deadline in 300_000u64..7_200_000,
-    ) -> World {
-        let mut spec = spec("1");
-        spec.infra = infra.map_or_else(Default::default, |left_out| only(&NETWORKS[left_out..]));
-        spec.failover.to = to.map_or_else(Default::default, |last| only(&NETWORKS[..=last]));
-        spec.max_hourly = cap.map(|n| UsdPerHour::new(Usd::from_micros(n * 100_000)));
-        spec.regions = region.map(|name| name.parse().unwrap()).into_iter().collect();
-        spec.level = if high { domain::Level::High } else { domain::Level::Standard };
-        spec.resources.cpus_milli = cpus.map(|n| domain::Need::AtLeast(n * 1_000));
-        spec.deadline = Millis(deadline);
-        let refused_recently = refused
-            .into_iter()
-            .map(|(network, n, until)| (OfferRef { network, reference: n.to_string() }, Timestamp(NOW.0 + until)))
-            .collect();
-        World { spec, budget_left: Usd::from_micros(budget), segments_done, lost, refused_recently, failover }
-    }
-}
-
 /// Cost, time and hold in plain integers, written down from the terms and not from the code.
 fn reckon(s: &Situation<'_>, o: &Offer) -> (i128, i128, i128) {
     let up = |a: i128, b: i128| a.div_euclid(b) + i128::from(a.rem_euclid(b) > 0);
@@ -214,10 +122,12 @@ fn reckon(s: &Situation<'_>, o: &Offer) -> (i128, i128, i128) {
     let held = 2 * span + i128::from(s.release_margin.0);
     let (billed, ceiling) = match o.billing {
         Billing::Metered { minimum } => (span.max(minimum.0.into()), held.max(minimum.0.into())),
-        Billing::Prepaid { span: paid, refundable: true } => {
-            (span.min(paid.0.into()), held.max(paid.0.into()))
+        Billing::Prepaid { span: Millis(0), .. } => (span, held),
+        Billing::Prepaid { span: paid, refundable: true } => (span, held.max(paid.0.into())),
+        Billing::Prepaid { span: paid, refundable: false } => {
+            let paid = i128::from(paid.0);
+            (up(span, paid).max(1) * paid, held.max(paid))
         }
-        Billing::Prepaid { span: paid, refundable: false } => (paid.0.into(), held.max(paid.0.into())),
     };
     (cost(billed) + o.fee.micros(), span, cost(ceiling) + o.fee.micros())
 }
@@ -246,13 +156,6 @@ fn admissible(s: &Situation<'_>, o: &Offer) -> bool {
         && !o.provider.as_ref().is_some_and(|p| s.lost.contains(&(o.id.network.clone(), p.clone())))
 }
 
-fn named(mut offers: Vec<Offer>) -> Vec<Offer> {
-    for (n, offer) in offers.iter_mut().enumerate() {
-        offer.id.reference = n.to_string();
-    }
-    offers
-}
-
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_000))]
 
@@ -270,7 +173,7 @@ proptest! {
         prop_assert_eq!(plan.ranked.len(), fitting.len().min(RANKED_MAX));
         prop_assert_eq!(refused.len() + fitting.len(), offers.len());
         for ranked in &plan.ranked {
-            let Estimate { span, compute, fees, total, hold } = ranked.estimate;
+            let Estimate { span, compute, fees, terms: _, total, hold } = ranked.estimate;
             let exact = reckon(&situation, &ranked.offer);
             prop_assert_eq!((total.micros(), i128::from(span.0), hold.micros()), exact);
             prop_assert_eq!(compute + fees, total);

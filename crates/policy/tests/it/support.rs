@@ -7,6 +7,7 @@ use domain::{
     Offer, OfferRef, PlacementCause, Quote, Requirement, Targets, Timestamp, Usd, UsdPerHour, Verify,
     VerifyMethod, Window,
 };
+use waag_policy::objective::NOTHING_KNOWN;
 use waag_policy::placement::Situation;
 
 /// 2026-03-01T12:00:00Z.
@@ -74,6 +75,7 @@ pub(crate) fn first(spec: &JobSpec) -> Situation<'_> {
         lost: &[],
         refused_recently: &[],
         covers: &NO_COVER,
+        knowledge: &NOTHING_KNOWN,
         failover: false,
         stale_after: MINUTE,
         release_margin: MINUTE,

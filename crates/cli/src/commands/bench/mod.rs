@@ -8,6 +8,7 @@
 //! - `commitment.rs`: what committing to states costs beside BLAKE3 of the same bytes, and its memory.
 //! - `proof.rs`: what committing and replays cost beside the demo's job.
 //! - `audit.rs`: records of the audit log, and proofs that they stand there.
+//! - `placement/`: choosing among up to a million offers; a command of its own.
 //! - `limits.rs`: what disk and kernel allow.
 //!
 //! Its subcommands measure what is decided, on recorded traces.
@@ -21,6 +22,7 @@ mod control_plane;
 mod forecast;
 mod limits;
 mod market;
+mod placement;
 mod proof;
 mod sandboxed;
 mod start;
@@ -78,6 +80,7 @@ struct Report {
 pub(crate) async fn run(bench: &Bench, out: &Out) -> Done {
     match &bench.command {
         None => machine(bench, out).await,
+        Some(BenchCommand::Placement(placement)) => placement::run(placement, out),
         Some(BenchCommand::Forecast(forecast)) => forecast::run(forecast, out),
     }
 }
