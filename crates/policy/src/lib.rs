@@ -8,3 +8,4 @@ pub mod failover;
 pub mod health;
 pub mod placement;
 pub mod proof;
+pub mod spot;

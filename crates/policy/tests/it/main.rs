@@ -7,4 +7,5 @@ mod eligibility;
 mod failover;
 mod golden;
 mod placement;
+mod spot;
 mod support;
