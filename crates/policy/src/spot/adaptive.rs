@@ -39,7 +39,8 @@ struct Answer {
 }
 
 impl Plan {
-    /// Solves a job that may use this many zones. Takes tens of milliseconds, and some ten MiB while it is kept.
+    /// Solves a job that may use this many zones. Takes some hundred milliseconds, and
+    /// some tens of MiB while it is kept.
     pub fn new(terms: Terms, prior: Prior, zones: usize) -> Self {
         let prior = zones::prior_of_any(prior, zones);
         let grid = Grid::new(&terms);
@@ -192,5 +193,97 @@ impl Policy for Adaptive<'_> {
 
     fn zone(&mut self, state: &State<'_>, up: &[bool]) -> usize {
         self.zones.choose(state, up).unwrap_or(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::belief::SHIPPED;
+    use super::super::rules::Prices;
+    use super::*;
+
+    const PRICES: Prices = Prices { spot_usd_h: 1.0, on_demand_usd_h: 3.0 };
+
+    fn plan(slack_s: f64) -> Plan {
+        let terms = Terms::new(600.0, 86_400.0, 86_400.0 + slack_s, 720.0, PRICES).unwrap();
+        Plan::new(terms, SHIPPED, 1)
+    }
+
+    fn state<'a>(plan: &'a Plan, spot_up: bool, running: Kind) -> State<'a> {
+        let terms = &plan.terms;
+        let (elapsed_s, done_s, delay_left_s) = (0.0, 0.0, 0.0);
+        State { terms, spot_up, elapsed_s, done_s, delay_left_s, last: running, running, home: None }
+    }
+
+    fn believed(plan: &Plan, looks: &[(bool, u32)]) -> Belief {
+        let mut belief = plan.belief();
+        for (up, times) in looks {
+            (0..*times).for_each(|_| belief.see(*up, 600.0));
+        }
+        belief
+    }
+
+    /// What is expected of the best choice must be what the tables say, which were solved in steps of one tick.
+    #[test]
+    fn the_best_choice_costs_what_the_tables_say() {
+        let plan = plan(14_400.0);
+        for (up, running, table) in [
+            (true, Kind::Idle, table::FREE_UP),
+            (false, Kind::Idle, table::FREE_DOWN),
+            (true, Kind::OnDemand, table::ON_DEMAND_UP),
+            (false, Kind::OnDemand, table::ON_DEMAND_DOWN),
+        ] {
+            let belief = believed(&plan, &[(!up, 1), (up, 4)]);
+            let state = state(&plan, up, running);
+            let costs = expected(&plan, &state, &belief);
+            let spot = if up { costs.spot } else { f64::INFINITY };
+            let best = costs.idle.min(costs.on_demand).min(spot);
+            let corner = plan.grid.corner(100_800.0, 14_400.0);
+            let now = table::age(belief.age_s());
+            let answers = plan.answers.iter().zip(weights(&plan, &belief));
+            let told: f64 =
+                answers.map(|(answer, weight)| weight * answer.table.cost_usd(corner, table, now)).sum();
+            assert!((best / told - 1.0).abs() < 0.003, "{up} {running:?}: {best} is not {told}");
+        }
+    }
+
+    #[test]
+    fn the_heaviest_answer_is_the_one_that_fits_what_was_seen() {
+        let plan = plan(7200.0);
+        let heaviest = |looks: &[(bool, u32)]| {
+            let weights = weights(&plan, &believed(&plan, looks));
+            let most = plan.answers.iter().zip(weights).max_by(|one, other| one.1.total_cmp(&other.1));
+            most.map(|(answer, _)| (answer.up, answer.down)).unwrap()
+        };
+        let short: Vec<(bool, u32)> = (0..60).flat_map(|_| [(true, 12), (false, 1)]).collect();
+        let (_, prior) = heaviest(&[]);
+        assert!(heaviest(&short).1 > prior && heaviest(&short).0 <= prior);
+        let long: Vec<(bool, u32)> = (0..60).flat_map(|_| [(true, 1), (false, 60)]).collect();
+        assert!(heaviest(&long).1 < prior);
+    }
+
+    #[test]
+    fn an_absence_that_used_to_be_short_is_waited_for_and_a_long_one_is_not() {
+        let plan = plan(4.0 * 3600.0);
+        let state = state(&plan, false, Kind::Idle);
+        let short: Vec<(bool, u32)> = (0..20).flat_map(|_| [(true, 12), (false, 1)]).collect();
+        assert_eq!(decide(&plan, &state, &believed(&plan, &short)), Kind::Idle);
+        assert_eq!(decide(&plan, &state, &believed(&plan, &[(false, 200)])), Kind::OnDemand);
+    }
+
+    #[test]
+    fn on_demand_is_left_for_a_spell_that_has_lasted_and_not_for_a_flicker() {
+        let plan = plan(2.0 * 3600.0);
+        let state = state(&plan, true, Kind::OnDemand);
+        let flickers: Vec<(bool, u32)> = (0..40).flat_map(|_| [(false, 6), (true, 1)]).collect();
+        assert_eq!(decide(&plan, &state, &believed(&plan, &flickers)), Kind::OnDemand);
+        assert_eq!(decide(&plan, &state, &believed(&plan, &[(false, 1), (true, 40)])), Kind::Spot);
+    }
+
+    #[test]
+    fn on_demand_starts_when_there_is_time_for_nothing_else() {
+        let plan = plan(1200.0);
+        let belief = believed(&plan, &[(false, 1), (true, 40)]);
+        assert_eq!(decide(&plan, &state(&plan, true, Kind::Idle), &belief), Kind::OnDemand);
     }
 }

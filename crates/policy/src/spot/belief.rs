@@ -141,3 +141,56 @@ impl Belief {
         events / exposure
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(looks: &[(bool, u32)]) -> Belief {
+        let mut belief = Belief::new(SHIPPED);
+        for (up, times) in looks {
+            (0..*times).for_each(|_| belief.see(*up, 600.0));
+        }
+        belief
+    }
+
+    #[test]
+    fn a_spell_ages_and_a_new_one_is_young() {
+        assert_eq!(seen(&[(true, 1)]).age_s(), SHIPPED.first_age_s);
+        assert_eq!(seen(&[(true, 3)]).age_s(), SHIPPED.first_age_s + 1200.0);
+        let lost = seen(&[(true, 3), (false, 1)]);
+        assert_eq!((lost.is_up(), lost.age_s()), (false, 0.0));
+    }
+
+    #[test]
+    fn an_old_spell_lasts_longer_than_a_young_one() {
+        let (young, old) = (seen(&[(false, 1), (true, 1)]), seen(&[(false, 1), (true, 60)]));
+        assert!(young.spot_to_come_s(28_800.0) < old.spot_to_come_s(28_800.0));
+        assert!(young.lasts(3600.0) < old.lasts(3600.0));
+        assert_eq!(seen(&[(true, 9), (false, 1)]).spot_to_come_s(28_800.0), 0.0);
+    }
+
+    #[test]
+    fn lasting_is_the_lomax_law_at_the_mean_exponent() {
+        let belief = seen(&[(true, 1)]);
+        assert!((belief.lasts(7200.0) - 0.5_f64.powf(1.4)).abs() < 1e-12, "{}", belief.lasts(7200.0));
+        // The integral of that law over ten seconds is about its start; over very long, scale / (exponent - 1).
+        assert!((belief.spot_to_come_s(10.0) - 10.0).abs() < 0.01);
+        assert!((belief.spot_to_come_s(1e15) / (7200.0 / 0.4) - 1.0).abs() < 1e-3);
+    }
+
+    #[test]
+    fn ends_seen_raise_the_rate_and_fade() {
+        let mean = |belief: &Belief| {
+            let (events, exposure) = belief.gamma(true);
+            events / exposure
+        };
+        let flaps: Vec<(bool, u32)> = (0..40).map(|n| (n % 2 == 0, 1)).collect();
+        let mut flapping = seen(&flaps);
+        let learned = mean(&flapping);
+        assert!(learned > 1.5 * 1.4, "{learned}");
+        flapping.see(false, 10.0 * SHIPPED.memory_s);
+        assert!((mean(&flapping) - 1.4).abs() < 1e-3);
+        assert!(mean(&seen(&[(true, 400)])) < 1.4);
+    }
+}

@@ -2,7 +2,8 @@
 
 use super::belief::SpellPrior;
 
-/// Seconds, events and means that are tried. The likelihood is flat near its top, so finer steps would fit noise.
+/// Seconds, events and means that are tried. The likelihood is flat near its top, so finer steps would fit noise. More
+/// events than these would be a prior that a run of two days cannot overrule.
 const SCALES_S: [f64; 9] = [300.0, 600.0, 900.0, 1200.0, 1800.0, 2700.0, 3600.0, 5400.0, 7200.0];
 const EVENTS: [f64; 7] = [1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0];
 const MEANS: [f64; 12] = [0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.2, 1.4, 1.7, 2.0];

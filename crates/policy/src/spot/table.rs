@@ -23,6 +23,8 @@ const STATES: usize = 5 * AGES;
 const STEP_MIN_S: f64 = 600.0;
 /// Steps at the most, which bounds memory and time for long deadlines.
 const STEPS_MAX: f64 = 512.0;
+/// Every so many steps values are kept: they are solved step by step, and vary slowly with the time left.
+const KEPT_EVERY: usize = 4;
 /// Growth from one point of the slack axis to the next, past its fine beginning.
 const SLACK_GROWTH: f64 = 1.05;
 /// Points of slack at the most.
@@ -83,9 +85,15 @@ impl Grid {
 
     /// The corner of a time left and a slack, both in seconds.
     pub(super) fn corner(&self, left_s: f64, slack_s: f64) -> Corner {
-        let at = (left_s / self.step_s).clamp(0.0, self.steps as f64);
-        let low = (at as usize).min(self.steps - 1);
+        let kept = self.kept();
+        let at = (left_s / (self.step_s * KEPT_EVERY as f64)).clamp(0.0, kept as f64);
+        let low = (at as usize).min(kept - 1);
         Corner { time: Place { low, share: at - low as f64 }, slack: self.slack(slack_s) }
+    }
+
+    /// Kept rows beyond the one at the deadline.
+    fn kept(&self) -> usize {
+        self.steps.div_ceil(KEPT_EVERY)
     }
 
     fn slack(&self, slack_s: f64) -> Place {
@@ -129,18 +137,20 @@ impl Table {
         let step = Step::new(grid.step_s, prior, exponents, moves);
         let slacks = grid.slacks_s.len();
         let row = slacks * STATES;
-        let mut values = vec![0_f32; (grid.steps + 1) * row];
-        let mut ahead = vec![0_f64; row];
+        let mut values = Vec::with_capacity((grid.kept() + 1) * row);
+        let (mut next, mut ahead) = (vec![0_f64; row], vec![0_f64; row]);
+        values.resize(row, 0_f32);
         let options = Options::new(grid, terms);
-        for n in 1..=grid.steps {
-            let (before, from_here) = values.split_at_mut(n * row);
-            let next = before.get((n - 1) * row..).unwrap_or(&[]);
+        for n in 1..=grid.kept() * KEPT_EVERY {
             for (next, ahead) in next.chunks_exact(STATES).zip(ahead.chunks_exact_mut(STATES)) {
                 step.expect(next, ahead);
             }
             let left_s = n as f64 * grid.step_s;
-            for (slack, here) in from_here.chunks_exact_mut(STATES).take(slacks).enumerate() {
+            for (slack, here) in next.chunks_exact_mut(STATES).enumerate() {
                 options.choose(left_s, slack, &ahead, here);
+            }
+            if n.is_multiple_of(KEPT_EVERY) {
+                values.extend(next.iter().map(|cost| *cost as f32));
             }
         }
         Self { slacks, values }
@@ -170,8 +180,8 @@ impl Step {
     }
 
     /// The expected cost after a step, for what is held in it, from the costs a step later.
-    fn expect(&self, next: &[f32], ahead: &mut [f64]) {
-        let value = |index: usize| f64::from(next.get(index).copied().unwrap_or(0.0));
+    fn expect(&self, next: &[f64], ahead: &mut [f64]) {
+        let value = |index: usize| next.get(index).copied().unwrap_or(0.0);
         let mut set = |index: usize, cost: f64| {
             if let Some(cell) = ahead.get_mut(index) {
                 *cell = cost;
@@ -210,7 +220,7 @@ impl<'a> Options<'a> {
     }
 
     /// The least cost of each state at one point of time and slack.
-    fn choose(&self, left_s: f64, slack: usize, ahead: &[f64], here: &mut [f32]) {
+    fn choose(&self, left_s: f64, slack: usize, ahead: &[f64], here: &mut [f64]) {
         let (Some(slack_s), Some(delayed), Some(idled)) =
             (self.grid.slacks_s.get(slack), self.after_delay.get(slack), self.after_idling.get(slack))
         else {
@@ -249,7 +259,7 @@ impl<'a> Options<'a> {
                 (ON_DEMAND_DOWN, stay_on_demand_down.min(idle_down)),
             ] {
                 if let Some(cell) = here.get_mut(state + n) {
-                    *cell = cost as f32;
+                    *cell = cost;
                 }
             }
         }

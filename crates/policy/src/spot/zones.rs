@@ -59,3 +59,51 @@ impl Beliefs {
         priced.min_by(|(_, one), (_, other)| one.total_cmp(other)).map(|(zone, _)| zone)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::belief::SHIPPED;
+    use super::super::rules::{Prices, Terms};
+    use super::*;
+
+    fn chosen(move_usd: f64, home: Option<usize>, up: &[bool]) -> Option<usize> {
+        let prices = Prices { spot_usd_h: 1.0, on_demand_usd_h: 3.0 };
+        let terms = Terms::new(600.0, 172_800.0, 200_000.0, 720.0, prices).unwrap();
+        let terms = terms.with_move_usd(move_usd).unwrap();
+        let mut beliefs = Beliefs::new(SHIPPED, 3);
+        // The second zone has had spot for long, the third and then the first for one look.
+        for look in 0..50 {
+            beliefs.see(&[look == 49, true, look == 49], 600.0);
+        }
+        let state = State {
+            terms: &terms,
+            spot_up: true,
+            elapsed_s: 30_000.0,
+            done_s: 0.0,
+            delay_left_s: 0.0,
+            last: Kind::Idle,
+            running: Kind::Idle,
+            home,
+        };
+        beliefs.choose(&state, up)
+    }
+
+    #[test]
+    fn the_zone_that_has_had_spot_for_longest_is_chosen_unless_moving_costs_more() {
+        let all = [true, true, true];
+        assert_eq!(chosen(0.0, Some(0), &all), Some(1));
+        assert_eq!(chosen(10.0, Some(0), &all), Some(0));
+        assert_eq!(chosen(10.0, None, &all), Some(1));
+        assert_eq!(chosen(10.0, Some(1), &[true, false, true]), Some(0));
+        assert_eq!(chosen(0.0, None, &[false; 3]), None);
+    }
+
+    #[test]
+    fn any_of_several_zones_returns_sooner_and_stays_longer() {
+        let mean = |spell: super::super::belief::SpellPrior| spell.events / spell.exposure;
+        let any = prior_of_any(SHIPPED, 2);
+        assert!((mean(any.down) / mean(SHIPPED.down) - 2.0).abs() < 1e-12);
+        assert!((mean(any.up) / mean(SHIPPED.up) - 2.0 / 3.0).abs() < 1e-12);
+        assert_eq!(prior_of_any(SHIPPED, 1), SHIPPED);
+    }
+}
