@@ -3,6 +3,7 @@
 mod party;
 
 mod audit;
+mod bench;
 mod receipt;
 
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 pub(crate) use self::party::{Provider, ProviderCommand, Validator, ValidatorCommand};
 pub(crate) use audit::{Audit, AuditCommand};
+pub(crate) use bench::{Bench, BenchCommand, SpotBench};
 pub(crate) use receipt::{Receipt, ReceiptCommand, ReceiptVerify};
 
 /// Buys GPU compute on many networks, runs the work, pays for what passes, and keeps the evidence.
@@ -136,8 +138,8 @@ pub(crate) enum Command {
     Provider(Provider),
     /// Check the work of others by running parts of it again: a process of its own, with its own folder, key and stake
     Validator(Validator),
-    /// Measure this machine: jobs per second, start, memory
-    #[command(after_help = "Examples:\n  waag bench\n  waag bench --json\n  waag bench --jobs 500")]
+    /// Measure this machine (jobs per second, start, memory), or a policy on recorded data
+    #[command(after_help = "Examples:\n  waag bench\n  waag bench --json\n  waag bench --jobs 500\n  waag bench spot --data data/public")]
     Bench(Bench),
     /// Run a workload that comes with Waag; meant for the `run` of a job file
     #[command(after_help = "Examples:\n  WAAG_OUTPUT_DIR=out waag example digits-train --epochs 3")]
@@ -233,19 +235,6 @@ pub(crate) enum ConfigCommand {
         #[arg(long)]
         origin: bool,
     },
-}
-
-#[derive(Debug, Clone, ClapArgs)]
-pub(crate) struct Bench {
-    /// Jobs of each throughput run
-    #[arg(long, default_value_t = 400, value_parser = clap::value_parser!(u32).range(10..=20_000))]
-    pub(crate) jobs: u32,
-    /// Runs of each measurement; the median is reported
-    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=20))]
-    pub(crate) runs: u32,
-    /// At the end, run so many jobs on one control plane and report the memory held then; 0 for not
-    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
-    pub(crate) memory_jobs: u32,
 }
 
 #[derive(Debug, ClapArgs)]

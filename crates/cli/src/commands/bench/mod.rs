@@ -8,6 +8,9 @@
 //! - `commitment.rs`: what committing to states costs beside BLAKE3 of the same bytes, and its memory.
 //! - `audit.rs`: records of the audit log, and proofs that they stand there.
 //! - `limits.rs`: what disk and kernel allow.
+//!
+//! On recorded data instead of on this machine:
+//! - `spot/`: jobs with a deadline on spot and on-demand, what each policy costs.
 
 mod audit;
 mod commitment;
@@ -15,6 +18,7 @@ mod control_plane;
 mod limits;
 mod market;
 mod sandboxed;
+mod spot;
 mod start;
 
 use std::path::Path;
@@ -23,7 +27,7 @@ use anyhow::Context;
 use serde::Serialize;
 use tracing_subscriber::EnvFilter;
 
-use crate::args::Bench;
+use crate::args::{Bench, BenchCommand};
 use crate::failure::Done;
 use crate::settings::{Flags, Settings};
 use crate::show::Out;
@@ -63,6 +67,14 @@ struct Report {
 }
 
 pub(crate) async fn run(bench: &Bench, out: &Out) -> Done {
+    match &bench.command {
+        Some(BenchCommand::Spot(spot)) => spot::run(spot, out),
+        None => machine(bench, out).await,
+    }
+}
+
+/// What this machine does.
+async fn machine(bench: &Bench, out: &Out) -> Done {
     if let Ok(filter) = EnvFilter::try_from_env("WAAG_LOG") {
         tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(filter).init();
     }
