@@ -139,7 +139,9 @@ pub(crate) enum Command {
     /// Check the work of others by running parts of it again: a process of its own, with its own folder, key and stake
     Validator(Validator),
     /// Measure this machine (jobs per second, start, memory), or a policy on recorded data
-    #[command(after_help = "Examples:\n  waag bench\n  waag bench --json\n  waag bench --jobs 500\n  waag bench spot --data data/public")]
+    #[command(
+        after_help = "Examples:\n  waag bench\n  waag bench --json\n  waag bench --jobs 500\n  waag bench spot --data data/public"
+    )]
     Bench(Bench),
     /// Run a workload that comes with Waag; meant for the `run` of a job file
     #[command(after_help = "Examples:\n  WAAG_OUTPUT_DIR=out waag example digits-train --epochs 3")]

@@ -13,3 +13,4 @@ mod errors;
 mod provider;
 mod receipt;
 mod run;
+mod spot;

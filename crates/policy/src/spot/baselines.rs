@@ -28,9 +28,8 @@ pub struct Greedy;
 
 impl Policy for Greedy {
     fn want(&mut self, state: &State<'_>, _: &[bool]) -> Kind {
-        let left = state.ticks_left().max(0.0);
         let keeps_spot = state.running == Kind::Spot && state.spot_up;
-        if state.ticks_needed(1.0) >= left || (state.ticks_needed(2.0) >= left && !keeps_spot) {
+        if state.must_start() || (state.no_time_to_change() && !keeps_spot) {
             return Kind::OnDemand;
         }
         if state.spot_up { Kind::Spot } else { Kind::Idle }

@@ -182,12 +182,19 @@ impl State<'_> {
 
     /// Whether the work is in time only if an instance that stays is started now.
     pub fn must_start(&self) -> bool {
-        self.ticks_needed(1.0) >= self.ticks_left()
+        self.no_tick_to_spare(1.0)
     }
 
     /// Whether there is no time for one more delay before an instance that stays is started.
     pub fn no_time_to_change(&self) -> bool {
-        self.ticks_needed(2.0) >= self.ticks_left()
+        self.no_tick_to_spare(2.0)
+    }
+
+    /// Rounding takes longer than all else in a tick, and three ticks more than needed decide without it.
+    fn no_tick_to_spare(&self, delays: f64) -> bool {
+        let needed_s = self.work_left_s() + delays * self.terms.delay_s;
+        let left_s = self.terms.deadline_s - self.elapsed_s;
+        left_s - needed_s < 3.0 * self.terms.tick_s && self.ticks_needed(delays) >= self.ticks_left()
     }
 
     /// Whether a spot instance is at work, its delay over.

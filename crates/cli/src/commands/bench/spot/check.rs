@@ -29,7 +29,8 @@ pub(super) struct Check {
 
 pub(super) fn check(traces: &[Trace], known: &[Known]) -> Done<Check> {
     let by_id: HashMap<&str, &Trace> = traces.iter().map(|trace| (trace.id.as_str(), trace)).collect();
-    let mut check = Check { runs: known.len(), agree: 0, largest_difference_usd: 0.0, differences: Vec::new() };
+    let mut check =
+        Check { runs: known.len(), agree: 0, largest_difference_usd: 0.0, differences: Vec::new() };
     for row in known {
         match differs(&by_id, row, &mut check.largest_difference_usd)? {
             None => check.agree += 1,

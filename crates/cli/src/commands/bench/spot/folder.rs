@@ -166,8 +166,7 @@ impl Rows {
         };
         let file = File::open(path).map_err(|error| unreadable(&error))?;
         let packed = path.extension().is_some_and(|ending| ending == "gz");
-        let plain: Box<dyn Read> =
-            if packed { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) };
+        let plain: Box<dyn Read> = if packed { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) };
         let mut reader = ReaderBuilder::new().from_reader(Box::new(Bounded { plain, left: FILE_MAX }) as _);
         let headers = reader.headers().map_err(|error| unreadable(&error))?;
         let columns = headers.iter().enumerate().map(|(at, name)| (name.to_owned(), at)).collect();

@@ -5,8 +5,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use policy::spot::{
-    Adaptive, Greedy, OnDemand, Plan, Prices, Prior, Run, SHIPPED, SpellPrior, Spells,
-    SpotElseOnDemand, Terms, UniformProgress, bound_usd, fit, optimum_usd, run,
+    Adaptive, Greedy, OnDemand, Plan, Prices, Prior, Run, SHIPPED, SpellPrior, Spells, SpotElseOnDemand,
+    Terms, UniformProgress, bound_usd, fit, optimum_usd, run,
 };
 
 use super::cases::{self, Case, Kind};
@@ -59,7 +59,9 @@ pub(super) fn known(name: &str, zones: &[&[bool]], terms: &Terms) -> Option<Run>
 
 pub(super) fn terms(tick_s: f64, work_h: f64, deadline_h: f64, delay_h: f64) -> Done<Terms> {
     Terms::new(tick_s, work_h * 3600.0, deadline_h * 3600.0, delay_h * 3600.0, PRICES).map_err(|error| {
-        Failure::new(Exit::Usage, "bench_data", "a job of the file cannot be").why(error).next("mend the file")
+        Failure::new(Exit::Usage, "bench_data", "a job of the file cannot be")
+            .why(error)
+            .next("mend the file")
     })
 }
 
@@ -79,7 +81,8 @@ impl Bench<'_> {
             work.extend(cases.iter().map(|case| (case, deadline_h)));
         }
         // Neighbours share a plan, so a thread that keeps its last one seldom solves anew.
-        let tick = |case: &Case| case.zones.first().and_then(|at| self.traces.get(*at)).map(|t| t.tick_s.to_bits());
+        let tick =
+            |case: &Case| case.zones.first().and_then(|at| self.traces.get(*at)).map(|t| t.tick_s.to_bits());
         work.sort_by_key(|(case, deadline_h)| (*deadline_h, tick(case), case.zones.len(), case.kind));
         let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
         std::thread::scope(|scope| {
@@ -131,7 +134,8 @@ impl Bench<'_> {
                 }
             }
             row.count(OURS, play(plan, SHIPPED, &zones, &[]), &terms);
-            let before: Vec<&[bool]> = traces.iter().map(|trace| trace.up.get(..start).unwrap_or(&[])).collect();
+            let before: Vec<&[bool]> =
+                traces.iter().map(|trace| trace.up.get(..start).unwrap_or(&[])).collect();
             row.count(WITH_HISTORY, play(plan, SHIPPED, &zones, &before), &terms);
             if let Some((plan, prior)) = &others {
                 row.count(LEAVE_ONE_OUT, play(plan, *prior, &zones, &[]), &terms);
@@ -146,7 +150,8 @@ impl Bench<'_> {
     /// The prior that the other traces make most likely. Zones of one group share their days, so all of a case's are out.
     fn prior_without(&self, left_out: &[usize]) -> Prior {
         let others = self.traces.iter().enumerate().filter(|(at, _)| !left_out.contains(at));
-        let used: Vec<&Trace> = others.map(|(_, trace)| trace).filter(|trace| cases::is_used(trace)).collect();
+        let used: Vec<&Trace> =
+            others.map(|(_, trace)| trace).filter(|trace| cases::is_used(trace)).collect();
         let (up, down) = fitted(&used);
         Prior { up, down, ..SHIPPED }
     }
@@ -186,8 +191,7 @@ struct Plans {
 impl Plans {
     fn get(&mut self, terms: Terms, zones: usize) -> &Plan {
         let kept = self.last.take().filter(|(n, plan)| *n == zones && *plan.terms() == terms);
-        let (_, plan) =
-            self.last.insert(kept.unwrap_or_else(|| (zones, Plan::new(terms, SHIPPED, zones))));
+        let (_, plan) = self.last.insert(kept.unwrap_or_else(|| (zones, Plan::new(terms, SHIPPED, zones))));
         plan
     }
 }

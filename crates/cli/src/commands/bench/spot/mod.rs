@@ -32,8 +32,12 @@ pub(super) fn run(bench: &SpotBench, out: &Out) -> Done {
     }
     let check = if bench.check { Some(check::check(&traces, &folder.known()?)?) } else { None };
     let move_usd = bench.checkpoint_gib * bench.egress_usd_per_gib;
-    let measured =
-        measure::Bench { traces: &traces, starts: bench.starts, move_usd, leave_one_out: bench.leave_one_out };
+    let measured = measure::Bench {
+        traces: &traces,
+        starts: bench.starts,
+        move_usd,
+        leave_one_out: bench.leave_one_out,
+    };
     let rows = measured.rows(&cases)?;
     let speed = peer::speed(&folder.root, &traces, &cases, bench.starts, bench.peer.as_deref())?;
     let (used, not_used): (Vec<&Trace>, Vec<&Trace>) = traces.iter().partition(|trace| cases::is_used(trace));

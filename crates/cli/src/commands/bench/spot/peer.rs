@@ -49,7 +49,9 @@ pub(super) fn speed(
             "the peer played {} runs for {:.2} USD, we {} for {:.2}",
             peer.runs, peer.cost_usd, ours.runs, ours.cost_usd
         );
-        return Err(Failure::new(Exit::Failed, "bench_peer", what).next("name a simulator with the same rules"));
+        return Err(
+            Failure::new(Exit::Failed, "bench_peer", what).next("name a simulator with the same rules")
+        );
     }
     let peer_runs_per_s = peer.map(|peer| f64::from(peer.runs) / peer.seconds);
     let times_as_fast = peer_runs_per_s.map(|peer| runs_per_s / peer);

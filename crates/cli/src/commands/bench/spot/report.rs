@@ -74,7 +74,8 @@ impl Shown {
             let mean = |sum: &Sum| hundredths(pick(sum) / f64::from(sum.jobs.max(1)));
             row.policies.iter().map(|(name, sum)| (*name, mean(sum))).collect::<BTreeMap<_, _>>()
         };
-        let late_by_policy: BTreeMap<_, _> = row.policies.iter().map(|(name, sum)| (*name, sum.late)).collect();
+        let late_by_policy: BTreeMap<_, _> =
+            row.policies.iter().map(|(name, sum)| (*name, sum.late)).collect();
         let ours = [measure::OURS, measure::WITH_HISTORY, measure::LEAVE_ONE_OUT];
         Self {
             case: kind.name(),
@@ -119,7 +120,11 @@ pub(super) fn text(report: &Report) -> String {
             cells.push(percent(row.saving_pct.get(measure::LEAVE_ONE_OUT).copied()));
         }
         cells.extend([percent(row.optimum_pct), percent(Some(row.bound_pct))]);
-        cells.extend([percent(row.gap_closed_pct), percent(row.gap_to_optimum_closed_pct), row.late.to_string()]);
+        cells.extend([
+            percent(row.gap_closed_pct),
+            percent(row.gap_to_optimum_closed_pct),
+            row.late.to_string(),
+        ]);
         table.row(cells);
     }
     let mut lines = vec![table.text(), String::new(), explained(report)];
