@@ -52,7 +52,7 @@ pub(super) fn ticks_needed(tick_s: f64) -> usize {
 /// Whether jobs are played on a trace: the prices are those of a GPU, a fleet's size says nothing about one launch, and a
 /// record must be long enough.
 pub(super) fn is_used(trace: &Trace) -> bool {
-    !trace.gpu.is_empty() && trace.kind != "fleet" && trace.up.len() > ticks_needed(trace.tick_s)
+    !trace.gpu.is_empty() && trace.kind != "fleet" && trace.up.len() >= ticks_needed(trace.tick_s)
 }
 
 /// All cases: each trace alone, and zones whose records are of one kind and begin together.

@@ -27,7 +27,7 @@ pub(super) fn run(bench: &SpotBench, out: &Out) -> Done {
     if cases.is_empty() {
         let what = format!("{} has no trace that a job can be played on", folder.root.display());
         return Err(Failure::new(Exit::Usage, "bench_data", what)
-            .why("a trace needs a GPU, a kind other than `fleet`, and more than 93 hours")
+            .why("a trace needs a GPU, a kind other than `fleet`, and 93 hours and five ticks")
             .next("name another folder"));
     }
     let check = if bench.check { Some(check::check(&traces, &folder.known()?)?) } else { None };
