@@ -14,4 +14,5 @@ pub mod objective;
 pub mod placement;
 pub mod price;
 pub mod proof;
+pub mod spot;
 pub mod spread;

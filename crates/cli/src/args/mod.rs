@@ -13,7 +13,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 pub(crate) use self::party::{Provider, ProviderCommand, Validator, ValidatorCommand};
 pub(crate) use audit::{Audit, AuditCommand};
-pub(crate) use bench::{Bench, BenchCommand, ForecastBench, PlacementBench};
+pub(crate) use bench::{Bench, BenchCommand, ForecastBench, PlacementBench, SpotBench};
 pub(crate) use catalog::{Catalog, CatalogCheck, CatalogCommand, Offers, Sort};
 pub(crate) use receipt::{Receipt, ReceiptCommand, ReceiptVerify};
 
@@ -142,7 +142,7 @@ pub(crate) enum Command {
     Validator(Validator),
     /// Measure this machine: jobs per second, start, memory; or what is decided, on recorded traces
     #[command(
-        after_help = "Examples:\n  waag bench\n  waag bench --json\n  waag bench --jobs 500\n  waag bench placement\n  waag bench forecast --data traces"
+        after_help = "Examples:\n  waag bench\n  waag bench --json\n  waag bench --jobs 500\n  waag bench placement\n  waag bench spot --data traces\n  waag bench forecast --data traces"
     )]
     Bench(Bench),
     /// Run a workload that comes with Waag; meant for the `run` of a job file

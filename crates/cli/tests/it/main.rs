@@ -14,3 +14,4 @@ mod errors;
 mod provider;
 mod receipt;
 mod run;
+mod spot;

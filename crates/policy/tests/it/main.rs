@@ -10,5 +10,6 @@ mod golden;
 mod index;
 mod objective;
 mod placement;
+mod spot;
 mod strategies;
 mod support;

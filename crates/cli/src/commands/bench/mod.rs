@@ -15,6 +15,7 @@
 //!
 //! - `traces.rs`: reads them.
 //! - `forecast/`: availability, prices and checkpoints.
+//! - `spot/`: jobs with a deadline on spot and on-demand, what each policy costs.
 
 mod audit;
 mod commitment;
@@ -25,6 +26,7 @@ mod market;
 mod placement;
 mod proof;
 mod sandboxed;
+mod spot;
 mod start;
 mod traces;
 
@@ -81,6 +83,7 @@ pub(crate) async fn run(bench: &Bench, out: &Out) -> Done {
     match &bench.command {
         None => machine(bench, out).await,
         Some(BenchCommand::Placement(placement)) => placement::run(placement, out),
+        Some(BenchCommand::Spot(spot)) => spot::run(spot, out),
         Some(BenchCommand::Forecast(forecast)) => forecast::run(forecast, out),
     }
 }
