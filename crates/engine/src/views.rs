@@ -189,7 +189,8 @@ impl Engine {
         let catalogue = self.context.catalogue();
         let offers = catalogue.all();
         let covers = self.context.covers(spec);
-        let situation = self.situation_of_new(JobId::from_bytes([0; 10]), spec, &covers, now);
+        let knowledge = catalogue.knowledge();
+        let situation = self.situation_of_new(JobId::from_bytes([0; 10]), spec, &covers, &knowledge, now);
         let (plan, refused) =
             place(PlacementId::from_bytes([0; 10]), &situation, &offers, catalogue.version());
         let mut docs: Vec<OfferDoc> = plan

@@ -118,6 +118,7 @@ CREATE TABLE lease (
     UNIQUE (job, seq)
 );
 CREATE INDEX lease_due ON lease (due_at) WHERE state <> 'ended';
+CREATE INDEX lease_created ON lease (created_at);
 CREATE INDEX lease_unsettled ON lease (due_at) WHERE state = 'ended' AND settled = 0;
 
 -- Nothing may hold two open leases for one attempt.

@@ -61,6 +61,17 @@ pub struct LeaseRow {
     pub due_at: Timestamp,
 }
 
+/// What became of a network's leases.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NetworkRecord {
+    /// Which network.
+    pub network: NetworkName,
+    /// Executions that were lost there.
+    pub lost: u64,
+    /// How long all leases lived together.
+    pub ran: Millis,
+}
+
 /// A guarded change of a lease.
 #[derive(Debug, Clone, Default)]
 pub struct LeaseChange {
@@ -165,6 +176,31 @@ impl Store {
             .await
             .doing("list leases")?;
         rows.iter().map(lease_of).collect()
+    }
+
+    /// What became of leases that were created since then and went live, by network.
+    ///
+    /// # Errors
+    /// The database could not be read.
+    pub async fn lease_records(&self, since: Timestamp, now: Timestamp) -> Result<Vec<NetworkRecord>, Error> {
+        let rows = sqlx::query(
+            "SELECT l.network AS network, SUM(CASE WHEN x.state = 'lost' THEN 1 ELSE 0 END) AS lost, \
+             SUM(COALESCE(l.ended_at, $2) - l.live_at) AS ran \
+             FROM lease l JOIN execution x ON x.id = l.execution \
+             WHERE l.created_at >= $1 AND l.live_at IS NOT NULL GROUP BY l.network ORDER BY l.network",
+        )
+        .bind(since.0)
+        .bind(now.0)
+        .fetch_all(&self.read)
+        .await
+        .doing("sum up what became of leases")?;
+        let record = |row: &SqliteRow| {
+            let c = Columns(row);
+            // A clock that was set back makes a lease end before it was live.
+            let ran = Millis(u64::try_from(c.int("ran")?).unwrap_or(0));
+            Ok(NetworkRecord { network: c.parsed("network")?, lost: c.size("lost")?, ran })
+        };
+        rows.iter().map(record).collect()
     }
 
     /// Open leases that are due, at most `limit`.

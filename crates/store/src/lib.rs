@@ -26,7 +26,7 @@ pub use claims::{ClaimRow, DelegationRow};
 pub use error::Error;
 pub use executions::{ExecutionChange, ExecutionRow};
 pub use jobs::{JobChange, JobRow};
-pub use leases::{LeaseChange, LeaseRow};
+pub use leases::{LeaseChange, LeaseRow, NetworkRecord};
 pub use ledger::{Account, Hold, HoldRefused};
 pub use logs::LogAppend;
 pub use objects::{ObjectKind, ObjectRow, Objects, ReceiveError, Received};

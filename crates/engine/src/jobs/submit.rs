@@ -8,7 +8,7 @@ use domain::{
     Usd,
 };
 use policy::admission::{self, AdmissionRefusal, Limits};
-use policy::objective::NOTHING_KNOWN;
+use policy::objective::Knowledge;
 use policy::placement::{self, Situation, place};
 use store::{JobRow, ObjectKind, ObjectRow};
 use wire::agent::{Bundle, WRAP_INFO, hex_of};
@@ -128,9 +128,12 @@ impl Engine {
 
     /// Refuses a job that no known offer fits for reasons that waiting does not mend.
     fn check_offers(&self, spec: &JobSpec, now: Timestamp) -> Result<(), SubmitError> {
-        let offers = self.context.catalogue().all();
+        let (offers, knowledge) = {
+            let catalogue = self.context.catalogue();
+            (catalogue.all(), catalogue.knowledge())
+        };
         let covers = self.context.covers(spec);
-        let situation = self.situation_of_new(JobId::from_bytes([0; 10]), spec, &covers, now);
+        let situation = self.situation_of_new(JobId::from_bytes([0; 10]), spec, &covers, &knowledge, now);
         let (plan, refused) = place(PlacementId::from_bytes([0; 10]), &situation, &offers, 0);
         let may_pass = |refusal| matches!(refusal, Refusal::Stale | Refusal::Stock | Refusal::PriceUnknown);
         if offers.is_empty() || plan.admissible > 0 || refused.iter().any(|r| may_pass(r.refusal)) {
@@ -144,6 +147,7 @@ impl Engine {
         job: JobId,
         spec: &'a JobSpec,
         covers: &'a BTreeMap<NetworkName, u32>,
+        knowledge: &'a Knowledge,
         now: Timestamp,
     ) -> Situation<'a> {
         // As if its window opened now: which offers there will be then, nobody knows.
@@ -162,7 +166,7 @@ impl Engine {
             lost: &[],
             refused_recently: &[],
             covers,
-            knowledge: &NOTHING_KNOWN,
+            knowledge,
             failover: false,
             stale_after: self.context.config.offers_stale,
             release_margin: self.context.config.release_margin,

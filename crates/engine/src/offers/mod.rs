@@ -5,14 +5,22 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use domain::{NetworkName, Offer, Timestamp, chain};
+use domain::{Millis, NetworkName, Offer, Timestamp, chain};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use market::Network;
+use policy::learning::losses;
+use policy::objective::{Knowledge, NetworkFacts};
+use store::NetworkRecord;
 
 use crate::context::Context;
 use crate::pace::Pace;
 use crate::{Error, Reconciler};
+
+/// What happened is summed up anew after this long.
+const LEARN_EVERY: Millis = Millis::from_secs(60);
+/// What happened longer ago, 90 days, says nothing any more.
+const REMEMBERED_MS: i64 = 90 * 24 * 3_600_000;
 
 /// The latest offers of every network.
 #[derive(Default)]
@@ -21,6 +29,9 @@ pub(crate) struct Catalogue {
     unreachable: BTreeMap<NetworkName, String>,
     version: u64,
     refreshed: Pace,
+    /// What happened on each network, as far as the objective of a plan depends on it.
+    knowledge: Arc<Knowledge>,
+    learned: Pace,
 }
 
 impl Catalogue {
@@ -30,6 +41,11 @@ impl Catalogue {
 
     pub(crate) const fn version(&self) -> u64 {
         self.version
+    }
+
+    /// What is known beside the offers.
+    pub(crate) fn knowledge(&self) -> Arc<Knowledge> {
+        Arc::clone(&self.knowledge)
     }
 
     pub(crate) const fn unreachable(&self) -> &BTreeMap<NetworkName, String> {
@@ -47,6 +63,20 @@ impl Offers {
         drop(asked);
         self.0.catalogue().refreshed.mark(now);
         self.0.changed();
+    }
+
+    /// Sums up what became of executions on each network.
+    async fn learn(&self, now: Timestamp) -> Result<(), Error> {
+        let records = self.0.store.lease_records(Timestamp(now.0.saturating_sub(REMEMBERED_MS)), now).await?;
+        let facts = |record: NetworkRecord| {
+            let losses_per_million_hours = losses::per_million_hours(record.lost, record.ran);
+            (record.network, NetworkFacts { losses_per_million_hours, ..NetworkFacts::default() })
+        };
+        let networks = records.into_iter().map(facts).collect();
+        let mut catalogue = self.0.catalogue();
+        catalogue.knowledge = Arc::new(Knowledge { networks, ..Knowledge::default() });
+        catalogue.learned.mark(now);
+        Ok(())
     }
 
     /// Asks one network.
@@ -76,6 +106,9 @@ impl Reconciler for Offers {
     async fn tick(&self, now: Timestamp) -> Result<Option<Timestamp>, Error> {
         let every = self.0.config.offers_every;
         let ahead = self.0.catalogue().refreshed.ahead(now, every);
+        if self.0.catalogue().learned.ahead(now, LEARN_EVERY).is_none() {
+            self.learn(now).await?;
+        }
         if ahead.is_none() {
             self.refresh(now).await;
         }

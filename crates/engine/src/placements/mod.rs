@@ -10,7 +10,7 @@ use domain::{
     NetworkName, OfferRef, Outcome, Placement, PlacementCause, PlacementId, ProviderName, Timestamp,
 };
 use policy::failover::{self, Next};
-use policy::objective::NOTHING_KNOWN;
+use policy::objective::Knowledge;
 use policy::placement::{self, Situation, place};
 use store::{ExecutionChange, ExecutionRow, JobChange, JobRow, LeaseRow, Tx};
 use wire::doc;
@@ -28,6 +28,7 @@ pub(crate) struct History {
     pub(crate) measured_run: Option<Millis>,
     pub(crate) failover: bool,
     pub(crate) covers: BTreeMap<NetworkName, u32>,
+    pub(crate) knowledge: Arc<Knowledge>,
 }
 
 impl Context {
@@ -57,6 +58,7 @@ impl Context {
             measured_run: measured_run(&executions, job.segments),
             failover: executions.iter().any(|x| set_back(x.state, x.id, &refuted)),
             covers: self.covers(&Self::spec(job)?),
+            knowledge: self.catalogue().knowledge(),
         })
     }
 
@@ -91,7 +93,7 @@ impl Context {
             lost: &history.lost,
             refused_recently: &history.refused_recently,
             covers: &history.covers,
-            knowledge: &NOTHING_KNOWN,
+            knowledge: &history.knowledge,
             failover: history.failover,
             stale_after: self.config.offers_stale,
             release_margin: self.config.release_margin,

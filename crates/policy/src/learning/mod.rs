@@ -17,6 +17,7 @@ mod beta;
 pub mod bidding;
 pub mod checkpoint;
 pub mod classes;
+pub mod losses;
 pub mod price;
 pub mod redundancy;
 pub mod reputation;

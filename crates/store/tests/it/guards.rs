@@ -5,7 +5,8 @@ use domain::{
     Millis, Outcome, Timestamp,
 };
 use waag_store::{
-    Error, ExecutionChange, ExecutionRow, JobChange, JobRow, LeaseChange, LeaseRow, ObjectKind, Store,
+    Error, ExecutionChange, ExecutionRow, JobChange, JobRow, LeaseChange, LeaseRow, NetworkRecord,
+    ObjectKind, Store,
 };
 
 use crate::rows::{
@@ -92,6 +93,33 @@ async fn lease_change_with_a_stale_generation_changes_nothing() {
     assert!(!tx.lease_settle(stale.id).await.unwrap(), "it is settled once");
     tx.commit().await.unwrap();
     assert_eq!(store.ledger_check().await.unwrap(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn record_of_a_network_has_its_losses_and_the_time_that_its_leases_lived() {
+    let (store, _, execution, lease) = seeded().await;
+    let (start, later) = (Timestamp(0), NOW + Millis::HOUR);
+    assert_eq!(store.lease_records(start, later).await.unwrap(), [], "none of its leases lived");
+    let live = LeaseChange {
+        event: Some(LeaseEvent::GoLive),
+        assigned: Some(("somebody".parse().unwrap(), None)),
+        live_at: Some(NOW),
+        ..LeaseChange::default()
+    };
+    let mut tx = store.begin().await.unwrap();
+    assert!(tx.lease_change(&lease, live, NOW).await.unwrap());
+    tx.commit().await.unwrap();
+    let record = |lost, ran| [NetworkRecord { network: lease.network.clone(), lost, ran }];
+    assert_eq!(store.lease_records(start, later).await.unwrap(), record(0, Millis::HOUR), "it lives");
+    let lose = ExecutionChange {
+        event: Some(ExecutionEvent::Lose(LossReason::Silent)),
+        ..ExecutionChange::default()
+    };
+    let mut tx = store.begin().await.unwrap();
+    assert!(tx.execution_change(&execution, lose, NOW).await.unwrap());
+    tx.commit().await.unwrap();
+    assert_eq!(store.lease_records(start, later).await.unwrap(), record(1, Millis::HOUR));
+    assert_eq!(store.lease_records(NOW + Millis(1), later).await.unwrap(), [], "it was created before");
 }
 
 // The last lease is settled while the job's step, which still saw it open, is about to put the job off.
