@@ -1,5 +1,7 @@
 //! What can be set, with its defaults.
 
+use std::path::PathBuf;
+
 use domain::{AccountId, Level, Millis, Usd};
 
 /// Settings of the engine.
@@ -61,6 +63,8 @@ pub struct Config {
     pub replay_bps: u32,
     /// What it gets at least.
     pub replay_min: Usd,
+    /// Where `waag provider run --canary` leaves what it planted, one file for each lease: it is shown once validators have spoken.
+    pub canaries: Option<PathBuf>,
     /// A proof that the notary refuses is given up after this.
     pub proof_patience: Millis,
     /// The most log bytes kept of one execution.
@@ -116,6 +120,7 @@ impl Default for Config {
             validators: 3,
             replay_bps: 12_000,
             replay_min: Usd::from_micros(10),
+            canaries: None,
             proof_patience: secs(600),
             log_bytes_max: 16 * 1024 * 1024,
             upload_bytes_max: 16 * 1024 * 1024 * 1024,

@@ -18,5 +18,7 @@ pub use error::{Error, ErrorKind, Operation};
 pub use escrow::{Changes, Claim, Commitment, Escrow, EscrowState, Escrowed};
 pub use machine::{Machine, MachineError, MachineRef, MemoryMachine, ProcessMachine};
 pub use network::{Balance, Boot, Intent, Introduction, Listed, Network, Observation, Terms};
-pub use notary::{Anchor, Caller, Committed, Drawn, Notary, Proof, ProofPhase, ProofRequest, Subject};
+pub use notary::{
+    Anchor, Caller, Committed, Drawn, Notary, PlantedLeaf, Proof, ProofPhase, ProofRequest, Subject,
+};
 pub use registry::Registry;

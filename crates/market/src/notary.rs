@@ -83,6 +83,21 @@ pub struct ProofRequest {
     pub url: String,
     /// See `url`; hex.
     pub pin: String,
+    /// What the provider planted for us among the drawn segments, to be shown once the validators have spoken.
+    pub planted: Option<PlantedLeaf>,
+}
+
+/// A state that no computation gives, and its way to the root.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlantedLeaf {
+    /// From which it follows, by `evidence::Canary`.
+    pub salt: [u8; 32],
+    /// The number of the state in its job.
+    pub index: u64,
+    /// The place of its leaf.
+    pub position: u32,
+    /// From the leaf upwards.
+    pub siblings: Vec<[u8; 32]>,
 }
 
 /// A proof as it stands.

@@ -157,6 +157,8 @@ rows! {
         defaults().replay_bps, |s, t| read(&mut s.engine.replay_bps, t);
     "engine.replay_min_usd", "what it gets for a segment at least, in dollars", defaults().replay_min,
         |s, t| { read(&mut s.engine.replay_min, t)?; if s.engine.replay_min > Usd::ZERO { Ok(()) } else { Err("it must be more than nothing".to_owned()) } };
+    "engine.canaries", "the folder `canaries` of a provider of our own that runs with --canary: what it planted is shown once validators have spoken; empty for none", "",
+        |s, t| { s.engine.canaries = (!t.is_empty()).then(|| t.into()); Ok(()) };
     "engine.proof_patience", "a check that the notary refuses is given up after this", defaults().proof_patience,
         |s, t| span(&mut s.engine.proof_patience, t);
     "engine.log_bytes_max", "the most log bytes kept of one execution", defaults().log_bytes_max, |s, t| read(&mut s.engine.log_bytes_max, t);

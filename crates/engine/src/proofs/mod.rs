@@ -1,6 +1,7 @@
 //! Proofs: the work of an execution is checked by validators that are drawn after its provider has committed to it, and its
 //! settlement waits for the verdict.
 //!
+//! - `canary.rs`: what our own provider planted is shown.
 //! - `check.rs`: whether and how a lease's work is checked.
 //! - `refute.rs`: what did not pass is not built upon.
 //! - `openings.rs`: serves drawn validators.
@@ -8,6 +9,7 @@
 //!
 //! The request is stored, its fee held, before it is sent; the same request is the same proof, so it may be sent again.
 
+mod canary;
 mod check;
 mod openings;
 mod refute;
@@ -114,7 +116,8 @@ impl Proofs {
         notary: &dyn Notary,
         now: Timestamp,
     ) -> Result<(), Error> {
-        let request = self.asked_of(lease, asked).await?;
+        let mut request = self.asked_of(lease, asked).await?;
+        request.planted = self.planted(row, lease, asked, notary).await?;
         match notary.advance(&request).await {
             Ok(Some(proof)) => self.shown(row, lease, &proof, now).await,
             // It was there when it was opened, so the chain has gone back and will take it again.
@@ -193,6 +196,7 @@ impl Proofs {
             fee: asked.fee,
             url: self.0.agent_url.clone(),
             pin: self.0.keys.tls().pin().to_string(),
+            planted: None,
         })
     }
 

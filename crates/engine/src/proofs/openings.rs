@@ -164,7 +164,7 @@ impl Engine {
 }
 
 /// What was committed to, leaf by leaf.
-struct Work<'a> {
+pub(super) struct Work<'a> {
     execution: &'a ExecutionRow,
     asked: &'a Requested,
     digests: Vec<[u8; 32]>,
@@ -173,7 +173,7 @@ struct Work<'a> {
 
 impl<'a> Work<'a> {
     /// `None` where the leaves that we were told of do not make the root.
-    fn of(
+    pub(super) fn of(
         execution: &'a ExecutionRow,
         asked: &'a Requested,
         claims: &[ClaimRow],
@@ -192,6 +192,12 @@ impl<'a> Work<'a> {
         }
         let whole = tree.root().is_some_and(|root| root.as_slice() == asked.root);
         whole.then_some(Self { execution, asked, digests, leaves })
+    }
+
+    /// What stands beside the way from this leaf up to the root, if it stands at this place.
+    pub(super) fn way_of(&self, leaf: &[u8; 32], place: u32) -> Option<Vec<[u8; 32]>> {
+        let place = usize::try_from(place).ok()?;
+        (self.leaves.get(place)? == leaf).then(|| tree::proof(&self.leaves, place))
     }
 
     fn leaf(&self, index: u32) -> Option<OpenedLeaf> {

@@ -10,8 +10,8 @@ use chain::sender::Call;
 use chain::{Address, B256, keccak256};
 use domain::{Finding, Label, NetworkName, RetryStatus, Verdict};
 use market::{
-    Anchor, Caller, Committed, Drawn, Error, ErrorKind, Notary, Operation, Proof, ProofPhase, ProofRequest,
-    Subject,
+    Anchor, Caller, Committed, Drawn, Error, ErrorKind, Notary, Operation, PlantedLeaf, Proof, ProofPhase,
+    ProofRequest, Subject,
 };
 
 use crate::WaagNetwork;
@@ -77,14 +77,19 @@ impl Notary for WaagNetwork {
         let now = notary.next_time().await.map_err(|error| self.failed(of_read(error)))?;
         let head = notary.head().await.map_err(|error| self.failed(of_read(error)))?.number;
         let (calls, label, late) = (notary.calls(), &request.label, now > found.deadline);
-        let due = match found.phase {
-            Phase::Opened if late => Some((format!("abandon:{label}"), calls.abandon(&asked.request))),
+        // What is not taken in time must not keep the proof from its end.
+        let planted = request.planted.as_ref().filter(|_| !found.canary && !late);
+        let due = match (found.phase, planted) {
+            (Phase::Closing | Phase::Excusing, Some(planted)) => {
+                Some((format!("canary:{label}"), calls.open_canary(&asked.request, &planted_of(planted))))
+            }
+            (Phase::Opened, _) if late => Some((format!("abandon:{label}"), calls.abandon(&asked.request))),
             // A block of the draw that is long gone is fixed anew, under a key of its own.
-            Phase::Opened if head > found.draw_block => {
+            (Phase::Opened, _) if head > found.draw_block => {
                 Some((format!("draw:{label}:{}", found.draw_block), calls.draw(&asked.request)))
             }
-            Phase::Closing => self.conclusion(label, &asked),
-            Phase::Excusing if late || found.excused => self.conclusion(label, &asked),
+            (Phase::Closing, None) => self.conclusion(label, &asked),
+            (Phase::Excusing, None) if late || found.excused => self.conclusion(label, &asked),
             _ => None,
         };
         if let Some((key, call)) = due {
@@ -118,6 +123,17 @@ impl Notary for WaagNetwork {
         let read = self.notary()?.anchored(self.sender.address(), B256::from(*log)).await;
         let found = read.map_err(|error| of_read(error).in_call(&self.name, Operation::Anchor))?;
         Ok(found.map(|found| Anchor { log: *log, size: found.size, root: found.root.0 }))
+    }
+}
+
+fn planted_of(leaf: &PlantedLeaf) -> notary::Planted {
+    let PlantedLeaf { salt, index, position, siblings } = leaf;
+    notary::Planted {
+        salt: B256::from(*salt),
+        index: *index,
+        position: *position,
+        out: B256::ZERO,
+        siblings: siblings.iter().map(|sibling| B256::from(*sibling)).collect(),
     }
 }
 
