@@ -2,11 +2,12 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use flate2::{Compression, write::GzEncoder};
 use serde_json::Value;
 
-use crate::common::World;
+use crate::common::{WAAG, World};
 
 const INDEX: &str = "trace_id,provider,zone,instance_type,gpu,kind,start_utc,gap_seconds,capacity,n_ticks\n\
     x,aws,a,p3.2xlarge,V100,availability,2023-02-15,600,1,600\n\
@@ -30,17 +31,18 @@ fn folder(world: &World, index: &str, intervals: &str, known: &str) -> PathBuf {
     public.parent().unwrap().to_owned()
 }
 
-fn measured(world: &World, data: &Path, more: &[&str]) -> (Option<i32>, Value) {
+fn measured(data: &Path, more: &[&str]) -> (Option<i32>, Value) {
     let data = data.to_str().unwrap();
     let args = [["bench", "spot", "--json", "--data", data, "--starts", "2"].as_slice(), more].concat();
-    let output = world.waag(&args);
+    // Its own `--data` is the folder to measure on.
+    let output = Command::new(WAAG).args(args).output().unwrap();
     (output.status.code(), serde_json::from_slice(&output.stdout).unwrap())
 }
 
 #[test]
 fn bench_spot_measures_every_case_and_checks_every_known_cost() {
     let world = World::new();
-    let (code, report) = measured(&world, &folder(&world, INDEX, INTERVALS, KNOWN), &["--check"]);
+    let (code, report) = measured(&folder(&world, INDEX, INTERVALS, KNOWN), &["--check"]);
     assert_eq!((code, &report["check"]["agree"], &report["check"]["runs"]), (Some(0), &2.into(), &2.into()));
     let rows = report["rows"].as_array().unwrap();
     let named = |case: &str| rows.iter().filter(|row| row["case"] == case).collect::<Vec<_>>();
@@ -58,7 +60,7 @@ fn bench_spot_measures_every_case_and_checks_every_known_cost() {
 fn bench_spot_fails_where_a_known_cost_differs_and_says_which() {
     let world = World::new();
     let known = KNOWN.replace("147.9000", "147.9100");
-    let (code, report) = measured(&world, &folder(&world, INDEX, INTERVALS, &known), &["--check"]);
+    let (code, report) = measured(&folder(&world, INDEX, INTERVALS, &known), &["--check"]);
     assert_eq!((code, report["code"].as_str()), (Some(1), Some("bench_differs")));
     assert_eq!(report["why"], "line 2: cost of on_demand is 147.9000, not 147.9100");
 }
@@ -67,7 +69,7 @@ fn bench_spot_fails_where_a_known_cost_differs_and_says_which() {
 fn bench_spot_names_file_line_and_field_of_what_is_wrong() {
     let world = World::new();
     let wrong = |index: &str, intervals: &str| {
-        let (code, error) = measured(&world, &folder(&world, index, intervals, KNOWN), &[]);
+        let (code, error) = measured(&folder(&world, index, intervals, KNOWN), &[]);
         assert_eq!((code, error["code"].as_str()), (Some(2), Some("bench_data")), "{error:#}");
         error["message"].as_str().unwrap().to_owned()
     };
