@@ -8,6 +8,7 @@ use domain::{
     Accelerators, Assurance, Billing, ExecutionId, Firmness, JobSpec, LeaseId, Level, Millis, Need,
     NetworkName, Offer, OfferRef, PlacementCause, PlacementId, ProviderName, Refusal, Timestamp,
 };
+use waag_policy::objective::{Knowledge, NetworkFacts};
 use waag_policy::placement::{RANKED_MAX, Situation, place, render};
 
 use crate::support::{MINUTE, NO_COVER, NOW, SECOND, first, hourly, offer, only, queue, spec, usd};
@@ -18,7 +19,7 @@ const CHILD: PlacementId = PlacementId::from_bytes([3; 10]);
 /// A file in `tests/golden`, without its ending, and how its text is made.
 type Case = (&'static str, fn() -> String);
 
-const CASES: [Case; 11] = [
+const CASES: [Case; 12] = [
     ("all_refused", all_refused),
     ("auction_bids", auction_bids),
     ("best_twenty", best_twenty),
@@ -29,6 +30,7 @@ const CASES: [Case; 11] = [
     ("no_offers", no_offers),
     ("not_bought", not_bought),
     ("prepaid_and_metered", prepaid_and_metered),
+    ("terms_known", terms_known),
     ("ties", ties),
 ];
 
@@ -112,6 +114,29 @@ fn first_plan() -> String {
     let mut offers = market();
     offers[3].region = Some("US-VA".parse().unwrap());
     plan(FIRST, &first(&job), &offers)
+}
+
+/// Every term of the objective has a value somewhere: the network that loses work, asks for egress and changes money comes last,
+/// though its price is the lowest.
+fn terms_known() -> String {
+    let job = in_europe();
+    let lossy = NetworkFacts {
+        losses_per_million_hours: 900_000,
+        egress_per_gib: usd("0.05"),
+        verification_bps: 500,
+        slippage_bps: 200,
+    };
+    let steady = NetworkFacts { losses_per_million_hours: 1_000, ..NetworkFacts::default() };
+    let known = Knowledge {
+        networks: [("sim-auction".parse().unwrap(), lossy), ("aws".parse().unwrap(), steady)].into(),
+        latency: [("EU".parse().unwrap(), usd("0.001"))].into(),
+        egress_mib: 4_096,
+        checkpoint_bps: 300,
+        ..Knowledge::default()
+    };
+    let mut offers = market();
+    offers[1].price = hourly("0.05");
+    plan(FIRST, &Situation { knowledge: &known, ..first(&job) }, &offers)
 }
 
 /// Twenty of 32 segments are done; the provider that was lost and the network outside `failover.to` are left out.
