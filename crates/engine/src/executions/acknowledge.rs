@@ -6,6 +6,7 @@ use std::io::{Seek, SeekFrom, Write};
 use domain::{Label, LeaseId, chain};
 use evidence::{Leaf, StateHasher};
 use futures::StreamExt;
+use market::Escrow;
 use store::{ClaimRow, ExecutionRow, ObjectRow};
 use tokio::io::AsyncWriteExt;
 use wire::agent::{Acknowledgement, hex_of};
@@ -19,13 +20,12 @@ impl Engine {
     /// `NotYet` where it cannot be given now. `None` where nobody needs it, and where what we have is not what the leaf says.
     pub(super) async fn acknowledge(
         &self,
+        escrow: &dyn Escrow,
         execution: &ExecutionRow,
         lease: LeaseId,
         claim: &ClaimRow,
         content: [u8; 32],
     ) -> Result<Option<String>, AgentRefusal> {
-        let Some(row) = self.context.store.lease_get(lease).await? else { return Ok(None) };
-        let Some(escrow) = self.context.registry.escrow(&row.network) else { return Ok(None) };
         let number = u64::from(execution.from_segment) + u64::from(claim.leaf_count.saturating_sub(1));
         if claim.digest.as_slice() != content {
             tracing::warn!(execution = %execution.id, state = number, "a state is not what its agent committed to");
@@ -50,9 +50,10 @@ impl Engine {
         lease: LeaseId,
         claim: &ClaimRow,
     ) -> Result<Acknowledgement, AgentRefusal> {
-        if claim.outputs || claim.leaf_count != 1 || !self.is_judged(lease).await? {
+        if claim.outputs || claim.leaf_count != 1 {
             return Ok(Acknowledgement::default());
         }
+        let Some(escrow) = self.escrow_of(lease).await? else { return Ok(Acknowledgement::default()) };
         let content = match execution.from_segment {
             0 => [0; 32],
             segment => {
@@ -60,13 +61,13 @@ impl Engine {
                 self.content(&row.ok_or(AgentRefusal::Unknown)?).await?
             }
         };
-        Ok(Acknowledgement { signature: self.acknowledge(execution, lease, claim, content).await? })
+        Ok(Acknowledgement { signature: self.acknowledge(escrow, execution, lease, claim, content).await? })
     }
 
-    /// Whether findings on a lease can cost its provider something, so that it needs our word.
-    pub(super) async fn is_judged(&self, lease: LeaseId) -> Result<bool, Error> {
-        let Some(row) = self.context.store.lease_get(lease).await? else { return Ok(false) };
-        Ok(self.context.registry.escrow(&row.network).is_some())
+    /// What stands between for a lease. Where nothing does, findings cost its provider nothing, and it needs no word of ours.
+    pub(super) async fn escrow_of(&self, lease: LeaseId) -> Result<Option<&dyn Escrow>, Error> {
+        let row = self.context.store.lease_get(lease).await?;
+        Ok(row.and_then(|row| self.context.registry.escrow(&row.network)).map(AsRef::as_ref))
     }
 
     /// BLAKE3 of what is sealed.

@@ -144,13 +144,11 @@ impl Engine {
         claim: &ClaimRow,
         row: &mut ObjectRow,
     ) -> Result<Option<String>, AgentRefusal> {
-        if !self.is_judged(lease).await? {
-            return Ok(None);
-        }
+        let Some(escrow) = self.escrow_of(lease).await? else { return Ok(None) };
         let word = match self.content(row).await {
             Ok(content) => {
                 row.content = Some(content);
-                self.acknowledge(execution, lease, claim, content).await
+                self.acknowledge(escrow, execution, lease, claim, content).await
             }
             Err(Error::Seal(error)) => {
                 tracing::warn!(execution = %execution.id, %error, "a state does not open");

@@ -28,6 +28,16 @@ async fn seeded() -> (Store, JobRow, ExecutionRow, LeaseRow) {
     (store, job, execution, lease)
 }
 
+/// A lease goes live at somebody's.
+fn live() -> LeaseChange {
+    LeaseChange {
+        event: Some(LeaseEvent::GoLive),
+        assigned: Some(("somebody".parse().unwrap(), None)),
+        live_at: Some(NOW),
+        ..LeaseChange::default()
+    }
+}
+
 #[tokio::test]
 async fn rows_come_back_as_they_were_written() {
     let (store, job, execution, lease) = seeded().await;
@@ -76,15 +86,9 @@ async fn execution_change_with_a_stale_generation_changes_nothing() {
 async fn lease_change_with_a_stale_generation_changes_nothing() {
     let (store, _, _, stale) = seeded().await;
     let release = |reason| LeaseChange { event: Some(LeaseEvent::Release(reason)), ..LeaseChange::default() };
-    let live = LeaseChange {
-        event: Some(LeaseEvent::GoLive),
-        assigned: Some(("somebody".parse().unwrap(), None)),
-        live_at: Some(NOW),
-        ..LeaseChange::default()
-    };
     let mut tx = store.begin().await.unwrap();
     assert!(tx.lease_change(&stale, release(EndReason::Lost), NOW).await.unwrap());
-    assert!(!tx.lease_change(&stale, live, NOW).await.unwrap());
+    assert!(!tx.lease_change(&stale, live(), NOW).await.unwrap());
     assert!(!tx.lease_settle(stale.id).await.unwrap(), "it has not ended");
     let ending = tx.lease_get_in_txn(stale.id).await.unwrap().unwrap();
     assert_eq!((ending.state, ending.close_at), (LeaseState::Ending(EndReason::Lost), Some(NOW)));
@@ -100,14 +104,8 @@ async fn record_of_a_network_has_its_losses_and_the_time_that_its_leases_lived()
     let (store, _, execution, lease) = seeded().await;
     let (start, later) = (Timestamp(0), NOW + Millis::HOUR);
     assert_eq!(store.lease_records(start, later).await.unwrap(), [], "none of its leases lived");
-    let live = LeaseChange {
-        event: Some(LeaseEvent::GoLive),
-        assigned: Some(("somebody".parse().unwrap(), None)),
-        live_at: Some(NOW),
-        ..LeaseChange::default()
-    };
     let mut tx = store.begin().await.unwrap();
-    assert!(tx.lease_change(&lease, live, NOW).await.unwrap());
+    assert!(tx.lease_change(&lease, live(), NOW).await.unwrap());
     tx.commit().await.unwrap();
     let record = |lost, ran| [NetworkRecord { network: lease.network.clone(), lost, ran }];
     assert_eq!(store.lease_records(start, later).await.unwrap(), record(0, Millis::HOUR), "it lives");
