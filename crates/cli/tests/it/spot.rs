@@ -70,19 +70,19 @@ fn bench_spot_names_file_line_and_field_of_what_is_wrong() {
     let world = World::new();
     let wrong = |index: &str, intervals: &str| {
         let (code, error) = measured(&folder(&world, index, intervals, KNOWN), &[]);
-        assert_eq!((code, error["code"].as_str()), (Some(2), Some("bench_data")), "{error:#}");
+        assert_eq!((code, error["code"].as_str()), (Some(2), Some("traces_unreadable")), "{error:#}");
         error["message"].as_str().unwrap().to_owned()
     };
     let told = wrong(&INDEX.replace(",600,4,", ",600,many,"), INTERVALS);
-    assert!(told.ends_with("index.csv line 4: `capacity` is `many`"), "{told}");
+    assert!(told.starts_with("spot/index.csv, line 4, field `capacity`"), "{told}");
     let told = wrong(INDEX, &INTERVALS.replace("y,300,300", "y,299,301"));
-    assert!(told.ends_with("intervals.csv.gz line 4: `start_tick` is `299`"), "{told}");
+    assert!(told.starts_with("spot/intervals.csv.gz, line 4, field `start_tick`: `299`"), "{told}");
     let told = wrong(INDEX, &INTERVALS.replace("z,0,100,3\n", ""));
-    assert!(told.ends_with("intervals.csv.gz line 5: `start_tick` is `100`"), "{told}");
+    assert!(told.starts_with("spot/intervals.csv.gz, line 5, field `start_tick`: `100`"), "{told}");
     let told = wrong(&INDEX.replace("600,4,600", "600,4,601"), INTERVALS);
     assert!(told.contains("says that z has 601 ticks"), "{told}");
     let told = wrong(&INDEX.replace("n_ticks", "ticks"), INTERVALS);
-    assert!(told.ends_with("index.csv has no column `n_ticks`"), "{told}");
+    assert!(told.starts_with("spot/index.csv, line 2: missing field `n_ticks`"), "{told}");
     let told = wrong(&INDEX.replace(",V100,", ",,"), INTERVALS);
     assert!(told.ends_with("has no trace that a job can be played on"), "{told}");
 }

@@ -7,16 +7,22 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use domain::Timestamp;
-use flate2::read::GzDecoder;
+use flate2::read::MultiGzDecoder;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::failure::{Done, Exit, Failure};
+use crate::show::text::clean;
 
 const INDEX: &str = "spot/index.csv";
 const INTERVALS: &str = "spot/intervals.csv.gz";
 const LIFETIMES: &str = "spot/lifetimes_2020.csv";
 const PRICES: &str = "price_history/aws_spot_changes.csv.gz";
+const BASELINES: &str = "baselines_spot.csv";
+/// Bytes of one file, unpacked, at the most; the largest that is known has some eight MiB.
+const FILE_MAX: u64 = 256 << 20;
+/// Ticks of all traces together at the most: a byte of memory each.
+const TICKS_MAX: u64 = 256 << 20;
 
 /// Spot capacity of one kind in one zone, looked at once per tick.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,6 +41,8 @@ pub(crate) struct TraceRow {
     pub(crate) provider: String,
     pub(crate) zone: String,
     pub(crate) instance_type: String,
+    /// Empty for a machine without any.
+    pub(crate) gpu: String,
     /// `availability`: a launch would succeed. `preemption`: held nodes are alive. `fleet`: the size of a fleet.
     pub(crate) kind: String,
     pub(crate) start_utc: String,
@@ -42,6 +50,7 @@ pub(crate) struct TraceRow {
     pub(crate) gap_seconds: u32,
     /// Nodes asked for.
     pub(crate) capacity: u32,
+    pub(crate) n_ticks: u32,
 }
 
 /// Ticks in a row with the same number of nodes.
@@ -87,6 +96,22 @@ pub(crate) struct PriceChange {
     pub(crate) event: String,
 }
 
+/// What a run of a known policy cost by the reference simulator.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub(crate) struct Baseline {
+    pub(crate) policy: String,
+    /// Several are joined with `+`.
+    pub(crate) trace_id: String,
+    pub(crate) start_tick: usize,
+    pub(crate) work_h: f64,
+    pub(crate) deadline_h: f64,
+    pub(crate) delay_h: f64,
+    pub(crate) cost_usd: f64,
+    /// 1: after the deadline.
+    pub(crate) late: u8,
+    pub(crate) bound_usd: f64,
+}
+
 /// The folder that holds `spot/` and `price_history/`: `folder` itself, or its `public`.
 pub(crate) fn root(folder: &Path) -> Done<PathBuf> {
     let holds = |at: &Path| at.join("spot").is_dir() || at.join("price_history").is_dir();
@@ -108,15 +133,29 @@ pub(crate) fn traces(root: &Path) -> Done<Option<Vec<Trace>>> {
     let mut place = BTreeMap::new();
     for (line, about) in index {
         let start = time(&about.start_utc).ok_or_else(|| {
-            wrong(INDEX, line, "start_utc", &about.start_utc, "write 2023-02-15T00:00:00Z, or nothing")
+            wrong(
+                INDEX,
+                line,
+                "start_utc",
+                &about.start_utc,
+                "write 2023-02-15T00:00:00Z, the day alone, or nothing",
+            )
         })?;
         if about.gap_seconds == 0 || about.capacity == 0 {
             return Err(wrong(INDEX, line, "gap_seconds or capacity", "0", "write a number above 0"));
         }
-        place.insert(about.trace_id.clone(), traces.len());
+        if place.insert(about.trace_id.clone(), traces.len()).is_some() {
+            return Err(wrong(INDEX, line, "trace_id", &about.trace_id, "name each trace once"));
+        }
         traces.push(Trace { about, start, runs: Vec::new() });
     }
-    let mut ends: Vec<u32> = vec![0; traces.len()];
+    fill(&mut traces, &place, rows)?;
+    Ok(Some(traces))
+}
+
+/// Gives each trace its ticks, of which there must be as many as the index says.
+fn fill(traces: &mut [Trace], place: &BTreeMap<String, usize>, rows: Vec<(u64, RunRow)>) -> Done {
+    let (mut ends, mut total): (Vec<u32>, u64) = (vec![0; traces.len()], 0);
     for (line, row) in rows {
         let Some(&at) = place.get(&row.trace_id) else {
             let fix = format!("name a trace of {INDEX}");
@@ -126,10 +165,35 @@ pub(crate) fn traces(root: &Path) -> Done<Option<Vec<Trace>>> {
             let fix = format!("this trace goes on at tick {}, without gap or overlap", ends[at]);
             return Err(wrong(INTERVALS, line, "start_tick", &row.start_tick.to_string(), &fix));
         }
+        total = total.saturating_add(u64::from(row.n_ticks));
+        if row.n_ticks == 0 || total > TICKS_MAX {
+            let fix = format!("write a number above 0, and {TICKS_MAX} for all traces together at the most");
+            return Err(wrong(INTERVALS, line, "n_ticks", &row.n_ticks.to_string(), &fix));
+        }
         ends[at] = ends[at].saturating_add(row.n_ticks);
         traces[at].runs.push(Run { ticks: row.n_ticks, available: row.available });
     }
-    Ok(Some(traces))
+    for (Trace { about, .. }, end) in traces.iter().zip(ends) {
+        if about.n_ticks != end {
+            let TraceRow { trace_id, n_ticks, .. } = about;
+            let what =
+                format!("{INDEX} says that {} has {n_ticks} ticks, {INTERVALS} has {end}", clean(trace_id));
+            return Err(bad(what).next("get both files again, from the same place"));
+        }
+    }
+    Ok(())
+}
+
+/// What known policies cost, each row with its line; nothing where the folder has none.
+pub(crate) fn baselines(root: &Path) -> Done<Option<Vec<(u64, Baseline)>>> {
+    let rows = table::<Baseline>(root, BASELINES)?;
+    for (line, row) in rows.iter().flatten() {
+        let numbers = [("cost_usd", row.cost_usd), ("bound_usd", row.bound_usd)];
+        if let Some((field, found)) = numbers.into_iter().find(|(_, n)| !n.is_finite() || *n < 0.0) {
+            return Err(wrong(BASELINES, *line, field, &found.to_string(), "write a number from 0"));
+        }
+    }
+    Ok(rows)
 }
 
 /// All lifetimes; nothing where the folder has none.
@@ -142,12 +206,14 @@ pub(crate) fn prices(root: &Path) -> Done<Option<Vec<PriceChange>>> {
     Ok(table(root, PRICES)?.map(without_lines))
 }
 
-/// A time as these files write it; the epoch for an empty text, nothing for another text.
+/// A time as these files write it, or a day alone; the epoch for an empty text, nothing for another text.
 pub(crate) fn time(text: &str) -> Option<Timestamp> {
     if text.is_empty() {
         return Some(Timestamp(0));
     }
-    format!("{}.000Z", text.strip_suffix('Z')?).parse().ok()
+    let day = text.len() == "2023-02-15".len();
+    let moment = if day { format!("{text}T00:00:00") } else { text.strip_suffix('Z')?.to_owned() };
+    format!("{moment}.000Z").parse().ok()
 }
 
 fn without_lines<T>(rows: Vec<(u64, T)>) -> Vec<T> {
@@ -161,9 +227,9 @@ fn table<T: DeserializeOwned>(root: &Path, name: &str) -> Done<Option<Vec<(u64, 
         return Ok(None);
     }
     let file = BufReader::new(File::open(&path).with_context(|| format!("open {}", path.display()))?);
-    let bytes: Box<dyn Read> =
-        if name.ends_with(".gz") { Box::new(GzDecoder::new(file)) } else { Box::new(file) };
-    let mut reader = csv::Reader::from_reader(bytes);
+    let plain: Box<dyn Read> =
+        if name.ends_with(".gz") { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) };
+    let mut reader = csv::Reader::from_reader(Bounded { plain, left: FILE_MAX });
     let header = reader.headers().map_err(|error| unreadable(name, None, &error))?.clone();
     let mut rows = Vec::new();
     let mut record = csv::StringRecord::new();
@@ -174,6 +240,23 @@ fn table<T: DeserializeOwned>(root: &Path, name: &str) -> Done<Option<Vec<(u64, 
         rows.push((line, row));
     }
     Ok(Some(rows))
+}
+
+/// Fails, rather than ends, where a file unpacks to more than is allowed.
+struct Bounded {
+    plain: Box<dyn Read>,
+    left: u64,
+}
+
+impl Read for Bounded {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let read = self.plain.read(buffer)?;
+        self.left = self
+            .left
+            .checked_sub(read as u64)
+            .ok_or_else(|| std::io::Error::other(format!("it unpacks to more than {FILE_MAX} bytes")))?;
+        Ok(read)
+    }
 }
 
 fn unreadable(name: &str, header: Option<&csv::StringRecord>, error: &csv::Error) -> Failure {
@@ -188,10 +271,11 @@ fn unreadable(name: &str, header: Option<&csv::StringRecord>, error: &csv::Error
 }
 
 fn wrong(name: &str, line: u64, field: &str, found: &str, fix: &str) -> Failure {
-    bad(format!("{name}, line {line}, field `{field}`: `{found}` does not fit")).next(fix)
+    bad(format!("{name}, line {line}, field `{field}`: `{}` does not fit", clean(found))).next(fix)
 }
 
-fn bad(message: String) -> Failure {
+/// The folder cannot be measured on.
+pub(crate) fn bad(message: String) -> Failure {
     Failure::new(Exit::Usage, "traces_unreadable", message)
 }
 
@@ -213,7 +297,8 @@ mod tests {
 
     use super::*;
 
-    const INDEX_HEAD: &str = "trace_id,provider,zone,instance_type,kind,start_utc,gap_seconds,capacity\n";
+    const INDEX_HEAD: &str =
+        "trace_id,provider,zone,instance_type,gpu,kind,start_utc,gap_seconds,capacity,n_ticks\n";
     const RUNS_HEAD: &str = "trace_id,start_tick,n_ticks,available\n";
 
     /// A folder with one trace `a` of two nodes and these rows of ticks.
@@ -228,7 +313,7 @@ mod tests {
         folder
     }
 
-    const ROW: &str = "a,aws,z,p3,availability,2023-02-15T00:00:00Z,600,2\n";
+    const ROW: &str = "a,aws,z,p3,V100,availability,2023-02-15T00:00:00Z,600,2,4\n";
 
     fn read(index: &str, runs: &str) -> Done<Vec<Trace>> {
         let folder = folder(index, runs);
@@ -247,6 +332,7 @@ mod tests {
         let traces = read(ROW, "a,0,2,2\na,2,1,1\na,3,1,0\n").unwrap();
         assert_eq!(traces[0].ticks().collect::<Vec<_>>(), [true, true, false, false]);
         assert_eq!(traces[0].start, Timestamp(1_676_419_200_000));
+        assert_eq!(time("2023-02-15"), Some(traces[0].start));
     }
 
     #[test]
@@ -261,13 +347,26 @@ mod tests {
         assert!(message.contains("spot/index.csv, line 2, field `start_utc`"), "{message}");
         let message = refused(&ROW.replace("600", "0"), "");
         assert!(message.contains("gap_seconds"), "{message}");
+        let message = refused(ROW, "a,0,2,2\na,2,0,1\n");
+        assert!(message.contains("line 3, field `n_ticks`: `0`"), "{message}");
+        let message = refused(&[ROW, ROW].concat(), "");
+        assert!(message.contains("spot/index.csv, line 3, field `trace_id`: `a`"), "{message}");
+        let message = refused(ROW, "a,0,3,2\n");
+        assert!(message.contains("says that a has 4 ticks, spot/intervals.csv.gz has 3"), "{message}");
+        let wrong = folder(ROW, "a,0,4,2\n");
+        let head = "policy,trace_id,start_tick,work_h,deadline_h,delay_h,cost_usd,late,bound_usd\n";
+        let at = root(wrong.path()).unwrap();
+        std::fs::write(at.join(BASELINES), format!("{head}greedy,a,0,48,53,0.2,NaN,0,1\n")).unwrap();
+        let message = baselines(&at).unwrap_err().body.message;
+        assert!(message.starts_with("baselines_spot.csv, line 2, field `cost_usd`: `NaN`"), "{message}");
     }
 
     #[test]
     fn a_missing_part_is_none_and_a_folder_without_any_is_refused() {
-        let folder = folder(ROW, "");
+        let folder = folder(ROW, "a,0,4,2\n");
         let at = root(folder.path()).unwrap();
         assert!(prices(&at).unwrap().is_none() && lifetimes(&at).unwrap().is_none());
+        assert!(baselines(&at).unwrap().is_none());
         std::fs::remove_file(at.join(INTERVALS)).unwrap();
         assert!(traces(&at).unwrap().is_none());
         assert!(root(tempfile::tempdir().unwrap().path()).is_err());

@@ -155,10 +155,12 @@ mod tests {
             provider: "p".to_owned(),
             zone: zone.to_owned(),
             instance_type: "h".to_owned(),
+            gpu: "V100".to_owned(),
             kind: "availability".to_owned(),
             start_utc: String::new(),
             gap_seconds: 600,
             capacity: 1,
+            n_ticks: spans.iter().sum(),
         };
         let run = |(n, ticks): (usize, &u32)| Run { ticks: *ticks, available: u32::from(n % 2 == 0) };
         Trace { about, start: Timestamp(0), runs: spans.iter().enumerate().map(run).collect() }

@@ -2,10 +2,25 @@
 
 use std::collections::BTreeMap;
 
-use super::folder::Trace;
+use crate::commands::bench::traces::{self, TraceRow};
 
 /// Hours of record that a job needs: the longest deadline, and time for a policy that is late.
 const RECORD_H: f64 = 93.0;
+
+/// A trace, tick by tick.
+pub(super) struct Record {
+    pub(super) about: TraceRow,
+    pub(super) tick_s: f64,
+    /// For every tick, whether all nodes are to be had.
+    pub(super) up: Vec<bool>,
+}
+
+impl From<traces::Trace> for Record {
+    fn from(trace: traces::Trace) -> Self {
+        let up = trace.ticks().collect();
+        Self { tick_s: f64::from(trace.about.gap_seconds), up, about: trace.about }
+    }
+}
 
 /// Jobs that count together in one row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -51,19 +66,19 @@ pub(super) fn ticks_needed(tick_s: f64) -> usize {
 
 /// Whether jobs are played on a trace: the prices are those of a GPU, a fleet's size says nothing about one launch, and a
 /// record must be long enough.
-pub(super) fn is_used(trace: &Trace) -> bool {
-    !trace.gpu.is_empty() && trace.kind != "fleet" && trace.up.len() >= ticks_needed(trace.tick_s)
+pub(super) fn is_used(trace: &Record) -> bool {
+    !trace.about.gpu.is_empty() && trace.about.kind != "fleet" && trace.up.len() >= ticks_needed(trace.tick_s)
 }
 
 /// All cases: each trace alone, and zones whose records are of one kind and begin together.
-pub(super) fn of(traces: &[Trace]) -> Vec<Case> {
+pub(super) fn of(traces: &[Record]) -> Vec<Case> {
     let mut cases = Vec::new();
     let mut groups: BTreeMap<_, Vec<usize>> = BTreeMap::new();
     for (at, trace) in traces.iter().enumerate().filter(|(_, trace)| is_used(trace)) {
-        let kind = if trace.capacity > 1 { Kind::Gang } else { Kind::OneZone };
+        let kind = if trace.about.capacity > 1 { Kind::Gang } else { Kind::OneZone };
         cases.push(Case { kind, zones: vec![at] });
-        if trace.capacity == 1 {
-            let Trace { provider, instance_type, gpu, start_utc, kind, .. } = trace;
+        if trace.about.capacity == 1 {
+            let TraceRow { provider, instance_type, gpu, start_utc, kind, .. } = &trace.about;
             let tick = trace.tick_s.to_bits();
             groups.entry((provider, instance_type, gpu, start_utc, kind, tick)).or_default().push(at);
         }
@@ -76,7 +91,7 @@ pub(super) fn of(traces: &[Trace]) -> Vec<Case> {
     for mut zones in groups.into_values().filter(|zones| zones.len() > 1) {
         zones.sort_by(|one, other| share(other).total_cmp(&share(one)));
         cases.push(Case { kind: Kind::Hindsight { zones: zones.len() }, zones: zones.clone() });
-        let name = |at: &usize| traces.get(*at).map(|trace| (&trace.zone, &trace.id));
+        let name = |at: &usize| traces.get(*at).map(|trace| (&trace.about.zone, &trace.about.trace_id));
         zones.sort_by(|one, other| name(one).cmp(&name(other)));
         cases.push(Case { kind: Kind::Zones { zones: zones.len() }, zones });
     }
@@ -84,7 +99,7 @@ pub(super) fn of(traces: &[Trace]) -> Vec<Case> {
 }
 
 /// First ticks of so many jobs, at even distances over what the shortest record leaves.
-pub(super) fn starts(traces: &[&Trace], jobs: u32) -> Vec<usize> {
+pub(super) fn starts(traces: &[&Record], jobs: u32) -> Vec<usize> {
     let shortest = traces.iter().map(|trace| trace.up.len()).min().unwrap_or(0);
     let needed = traces.first().map_or(0, |trace| ticks_needed(trace.tick_s));
     let last = shortest.saturating_sub(needed) as f64;
@@ -96,17 +111,21 @@ pub(super) fn starts(traces: &[&Trace], jobs: u32) -> Vec<usize> {
 mod tests {
     use super::*;
 
-    fn trace(id: &str, zone: &str, capacity: u32, share: usize) -> Trace {
-        Trace {
-            id: id.to_owned(),
-            provider: "aws".to_owned(),
-            zone: zone.to_owned(),
-            instance_type: "p3.2xlarge".to_owned(),
-            gpu: "V100".to_owned(),
-            kind: "availability".to_owned(),
-            start_utc: "2023-02-15T00:00:00Z".to_owned(),
+    fn trace(id: &str, zone: &str, capacity: u32, share: usize) -> Record {
+        Record {
+            about: TraceRow {
+                trace_id: id.to_owned(),
+                provider: "aws".to_owned(),
+                zone: zone.to_owned(),
+                instance_type: "p3.2xlarge".to_owned(),
+                gpu: "V100".to_owned(),
+                kind: "availability".to_owned(),
+                start_utc: "2023-02-15T00:00:00Z".to_owned(),
+                gap_seconds: 600,
+                capacity,
+                n_ticks: 1000,
+            },
             tick_s: 600.0,
-            capacity,
             up: (0..1000).map(|tick| tick % 10 < share).collect(),
         }
     }
@@ -114,9 +133,9 @@ mod tests {
     #[test]
     fn zones_that_begin_together_make_a_group_in_both_orders() {
         let mut fleet = trace("f", "d", 1, 5);
-        fleet.kind = "fleet".to_owned();
+        fleet.about.kind = "fleet".to_owned();
         let mut cpu = trace("c", "d", 1, 5);
-        cpu.gpu = String::new();
+        cpu.about.gpu = String::new();
         let traces = [trace("x", "a", 1, 3), trace("y", "b", 1, 7), trace("z", "a", 4, 5), fleet, cpu];
         let cases = of(&traces);
         let zones: Vec<_> = cases.iter().map(|case| (case.kind, case.zones.as_slice())).collect();

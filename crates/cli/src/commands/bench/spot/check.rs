@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use policy::spot::bound_usd;
 use serde::Serialize;
 
-use super::cases;
-use super::folder::{Known, Trace};
+use super::cases::{self, Record};
 use super::measure;
+use crate::commands::bench::traces::Baseline;
 use crate::failure::Done;
 use crate::show::text::clean;
 
@@ -27,15 +27,16 @@ pub(super) struct Check {
     pub(super) differences: Vec<String>,
 }
 
-pub(super) fn check(traces: &[Trace], known: &[Known]) -> Done<Check> {
-    let by_id: HashMap<&str, &Trace> = traces.iter().map(|trace| (trace.id.as_str(), trace)).collect();
+pub(super) fn check(traces: &[Record], known: &[(u64, Baseline)]) -> Done<Check> {
+    let by_id: HashMap<&str, &Record> =
+        traces.iter().map(|trace| (trace.about.trace_id.as_str(), trace)).collect();
     let mut check =
         Check { runs: known.len(), agree: 0, largest_difference_usd: 0.0, differences: Vec::new() };
-    for row in known {
+    for (line, row) in known {
         match differs(&by_id, row, &mut check.largest_difference_usd)? {
             None => check.agree += 1,
             Some(what) if check.differences.len() < LISTED_MAX => {
-                check.differences.push(format!("line {}: {what}", row.line));
+                check.differences.push(format!("line {line}: {what}"));
             }
             Some(_) => {}
         }
@@ -43,10 +44,10 @@ pub(super) fn check(traces: &[Trace], known: &[Known]) -> Done<Check> {
     Ok(check)
 }
 
-fn differs(by_id: &HashMap<&str, &Trace>, row: &Known, largest: &mut f64) -> Done<Option<String>> {
-    let mut traces = Vec::with_capacity(row.traces.len());
-    for id in &row.traces {
-        let Some(trace) = by_id.get(id.as_str()) else {
+fn differs(by_id: &HashMap<&str, &Record>, row: &Baseline, largest: &mut f64) -> Done<Option<String>> {
+    let mut traces = Vec::new();
+    for id in row.trace_id.split('+') {
+        let Some(trace) = by_id.get(id) else {
             return Ok(Some(format!("spot/index.csv has no trace {}", clean(id))));
         };
         traces.push(*trace);
@@ -67,5 +68,6 @@ fn differs(by_id: &HashMap<&str, &Trace>, row: &Known, largest: &mut f64) -> Don
         }
     }
     let late = run.is_late(&terms);
-    Ok((late != row.late).then(|| format!("{}: late is {late}, not {}", clean(&row.policy), row.late)))
+    let told = row.late != 0;
+    Ok((late != told).then(|| format!("{}: late is {late}, not {told}", clean(&row.policy))))
 }

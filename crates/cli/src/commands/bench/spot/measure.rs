@@ -9,9 +9,9 @@ use policy::spot::{
     Terms, UniformProgress, bound_usd, fit, optimum_usd, run,
 };
 
-use super::cases::{self, Case, Kind};
-use super::folder::Trace;
-use crate::failure::{Done, Exit, Failure};
+use super::cases::{self, Case, Kind, Record};
+use crate::commands::bench::traces::bad;
+use crate::failure::Done;
 
 /// Hours of work, and until the deadlines, and that a change of instance costs: as in the literature.
 pub(super) const WORK_H: f64 = 48.0;
@@ -58,16 +58,13 @@ pub(super) fn known(name: &str, zones: &[&[bool]], terms: &Terms) -> Option<Run>
 }
 
 pub(super) fn terms(tick_s: f64, work_h: f64, deadline_h: f64, delay_h: f64) -> Done<Terms> {
-    Terms::new(tick_s, work_h * 3600.0, deadline_h * 3600.0, delay_h * 3600.0, PRICES).map_err(|error| {
-        Failure::new(Exit::Usage, "bench_data", "a job of the file cannot be")
-            .why(error)
-            .next("mend the file")
-    })
+    Terms::new(tick_s, work_h * 3600.0, deadline_h * 3600.0, delay_h * 3600.0, PRICES)
+        .map_err(|error| bad("a job of the file cannot be".to_owned()).why(error).next("mend the file"))
 }
 
 /// What is measured.
 pub(super) struct Bench<'a> {
-    pub(super) traces: &'a [Trace],
+    pub(super) traces: &'a [Record],
     pub(super) starts: u32,
     pub(super) move_usd: f64,
     pub(super) leave_one_out: bool,
@@ -113,7 +110,7 @@ impl Bench<'_> {
     }
 
     fn row(&self, case: &Case, deadline_h: u32, plans: &mut Plans) -> Done<Row> {
-        let traces: Vec<&Trace> = case.zones.iter().filter_map(|at| self.traces.get(*at)).collect();
+        let traces: Vec<&Record> = case.zones.iter().filter_map(|at| self.traces.get(*at)).collect();
         let tick_s = traces.first().map_or(1.0, |trace| trace.tick_s);
         let move_usd = if case.kind.moves_cost() { self.move_usd } else { 0.0 };
         let terms = terms(tick_s, WORK_H, f64::from(deadline_h), DELAY_H)?;
@@ -150,7 +147,7 @@ impl Bench<'_> {
     /// The prior that the other traces make most likely. Zones of one group share their days, so all of a case's are out.
     fn prior_without(&self, left_out: &[usize]) -> Prior {
         let others = self.traces.iter().enumerate().filter(|(at, _)| !left_out.contains(at));
-        let used: Vec<&Trace> =
+        let used: Vec<&Record> =
             others.map(|(_, trace)| trace).filter(|trace| cases::is_used(trace)).collect();
         let (up, down) = fitted(&used);
         Prior { up, down, ..SHIPPED }
@@ -158,7 +155,7 @@ impl Bench<'_> {
 }
 
 /// The most likely priors of spells with spot and without.
-pub(super) fn fitted(traces: &[&Trace]) -> (SpellPrior, SpellPrior) {
+pub(super) fn fitted(traces: &[&Record]) -> (SpellPrior, SpellPrior) {
     let spells: Vec<Spells> = traces.iter().map(|trace| Spells::of(&trace.up, trace.tick_s)).collect();
     let of = |pick: fn(&Spells) -> &[f64]| fit(&spells.iter().map(pick).collect::<Vec<_>>());
     (of(|spells| &spells.up_s), of(|spells| &spells.down_s))

@@ -7,8 +7,7 @@ use std::time::Instant;
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
 
-use super::cases::{self, Case, Kind};
-use super::folder::Trace;
+use super::cases::{self, Case, Kind, Record};
 use super::measure;
 use crate::failure::{Done, Exit, Failure};
 
@@ -33,7 +32,7 @@ struct Timed {
 
 pub(super) fn speed(
     folder: &Path,
-    traces: &[Trace],
+    traces: &[Record],
     cases: &[Case],
     starts: u32,
     peer: Option<&Path>,
@@ -58,13 +57,13 @@ pub(super) fn speed(
     Ok(Speed { runs: ours.runs, runs_per_s, peer_runs_per_s, times_as_fast })
 }
 
-fn ours(traces: &[Trace], cases: &[&Case], starts: u32) -> Done<Timed> {
+fn ours(traces: &[Record], cases: &[&Case], starts: u32) -> Done<Timed> {
     let mut timed = Timed { runs: 0, seconds: 0.0, cost_usd: 0.0 };
     let begin = Instant::now();
     for _ in 0..PASSES {
         (timed.runs, timed.cost_usd) = (0, 0.0);
         for case in cases {
-            let zones: Vec<&Trace> = case.zones.iter().filter_map(|at| traces.get(*at)).collect();
+            let zones: Vec<&Record> = case.zones.iter().filter_map(|at| traces.get(*at)).collect();
             let tick_s = zones.first().map_or(1.0, |trace| trace.tick_s);
             for start in cases::starts(&zones, starts) {
                 let end = start + cases::ticks_needed(tick_s);
@@ -85,10 +84,11 @@ fn ours(traces: &[Trace], cases: &[&Case], starts: u32) -> Done<Timed> {
     Ok(timed)
 }
 
-fn timed(peer: &Path, folder: &Path, traces: &[Trace], cases: &[&Case], starts: u32) -> Done<Timed> {
+fn timed(peer: &Path, folder: &Path, traces: &[Record], cases: &[&Case], starts: u32) -> Done<Timed> {
     let folder = folder.canonicalize().with_context(|| format!("find {}", folder.display()))?;
     let ids = cases.iter().map(|case| {
-        let ids = case.zones.iter().filter_map(|at| traces.get(*at)).map(|trace| trace.id.as_str());
+        let ids =
+            case.zones.iter().filter_map(|at| traces.get(*at)).map(|trace| trace.about.trace_id.as_str());
         ids.collect::<Vec<_>>().join("+")
     });
     let done = Command::new("python3")
