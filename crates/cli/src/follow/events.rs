@@ -1,5 +1,6 @@
 //! What changed between two looks at a job, one line each, in the order of the flow.
 
+use wire::proof::ProofDoc;
 use wire::rest::{ExecutionDoc, JobDoc};
 
 use crate::show::text::clean;
@@ -73,6 +74,25 @@ fn of_execution(known: Option<&ExecutionDoc>, now: &ExecutionDoc, job: &JobDoc) 
     if now.lease_state == "ended" && known.is_none_or(|x| x.lease_state != now.lease_state) {
         lines.push(format!("lease     the end on {} is confirmed", clean(&now.network)));
     }
+    if let Some(proof) = &now.proof {
+        lines.extend(of_proof(known.and_then(|x| x.proof.as_ref()), proof, now.attempt));
+    }
+    lines
+}
+
+fn of_proof(known: Option<&ProofDoc>, now: &ProofDoc, attempt: u32) -> Vec<String> {
+    let mut lines = Vec::new();
+    if known.is_none_or(|proof| proof.drawn.is_empty()) && !now.drawn.is_empty() {
+        let (drawn, of, validators) = (now.drawn.len(), now.segments, now.validators.len());
+        lines.push(format!(
+            "checking  attempt {attempt}: {validators} validators run {drawn} of its {of} segments again"
+        ));
+    }
+    if let Some(verdict) = &now.verdict
+        && known.is_none_or(|proof| proof.verdict.is_none())
+    {
+        lines.push(format!("checked   attempt {attempt}: {}", clean(verdict)));
+    }
     lines
 }
 
@@ -84,4 +104,42 @@ fn place(execution: &ExecutionDoc) -> String {
 
 fn simulated(execution: &ExecutionDoc) -> &'static str {
     if execution.simulated { ", simulated" } else { "" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::Usd;
+
+    #[test]
+    fn a_check_is_told_as_it_begins_and_as_it_ends() {
+        let proof = |drawn: Vec<u32>, verdict: Option<&str>| ProofDoc {
+            state: "open".to_owned(),
+            verdict: verdict.map(str::to_owned),
+            reason: None,
+            root: None,
+            leaf_count: None,
+            segments: 32,
+            drawn,
+            validators: Vec::new(),
+            seed: None,
+            notary_id: None,
+            fee_usd: Usd::ZERO,
+            slashed_usd: Usd::ZERO,
+            compensated_usd: Usd::ZERO,
+            miss_probability: None,
+        };
+        let (asked, drawn) = (proof(Vec::new(), None), proof(vec![0, 7, 31], None));
+        let failed = proof(vec![0, 7, 31], Some("failed"));
+        let begins = "checking  attempt 2: 0 validators run 3 of its 32 segments again";
+        assert_eq!(of_proof(None, &asked, 2), [""; 0]);
+        assert_eq!(of_proof(Some(&asked), &drawn, 2), [begins]);
+        assert_eq!(of_proof(Some(&drawn), &drawn, 2), [""; 0], "nothing is told twice");
+        assert_eq!(of_proof(Some(&drawn), &failed, 2), ["checked   attempt 2: failed"]);
+        assert_eq!(
+            of_proof(None, &failed, 2),
+            [begins, "checked   attempt 2: failed"],
+            "who looks late sees both"
+        );
+    }
 }
