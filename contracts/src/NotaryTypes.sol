@@ -153,16 +153,6 @@ struct Outcome {
     uint64 toConsumer;
 }
 
-/// @notice The consumer's receipt for a state, and the way from its leaf to the root.
-struct Receipt {
-    /// The number of the state, as the consumer signed it.
-    uint64 index;
-    bytes32 leaf;
-    /// From the leaf upwards.
-    bytes32[] siblings;
-    bytes signature;
-}
-
 /// @notice A state that the consumer planted, and the way from its leaf to the root.
 struct Planted {
     bytes32 salt;

@@ -7,18 +7,7 @@ import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 
 import {Draws} from "./Draws.sol";
-import {
-    Drawn,
-    Finding,
-    NotaryConfig,
-    Outcome,
-    Phase,
-    Planted,
-    Proof,
-    Receipt,
-    Request,
-    Verdict
-} from "./NotaryTypes.sol";
+import {Drawn, Finding, NotaryConfig, Outcome, Phase, Planted, Proof, Request, Verdict} from "./NotaryTypes.sol";
 import {Typed} from "./Typed.sol";
 import {Validators} from "./Validators.sol";
 import {IDraws} from "./interfaces/IDraws.sol";
@@ -194,21 +183,13 @@ abstract contract Proofs is Validators, Typed, IProofs {
     }
 
     /// @inheritdoc IProofs
-    function excuse(Request memory request, Receipt[] calldata receipts) external {
+    function excuse(Request memory request, bytes calldata signature) external {
         (bytes32 id, Proof memory found) = _find(request, Phase.Excusing);
         if (block.timestamp > found.deadline) revert ErrorsLib.TooLate(found.deadline);
-        uint32[] memory segments = _drawnSegments(id, request);
-        uint256 used = 0;
-        uint32 next = 0;
-        for (uint256 i = 0; i < segments.length; i++) {
-            uint32 end = segments[i] + 1;
-            for (uint32 position = next < end ? end - 1 : next; position <= end; position++) {
-                if (used < receipts.length) _requireReceipt(request, position, receipts[used]);
-                used++;
-            }
-            next = end + 1;
+        bytes32 digest = uploadDigest(request.subject, request.root, request.leafCount);
+        if (!SignatureChecker.isValidSignatureNow(request.consumer, digest, signature)) {
+            revert ErrorsLib.WrongSignature(request.consumer);
         }
-        if (used != receipts.length) revert ErrorsLib.WrongReceipts(receipts.length, used);
         found.excused = true;
         _proofs[id] = found.pack();
         emit EventsLib.ProofExcused(id);
@@ -241,8 +222,8 @@ abstract contract Proofs is Validators, Typed, IProofs {
     }
 
     /// @inheritdoc IProofs
-    function uploadDigest(bytes32 subject, uint64 index, bytes32 leaf) public view returns (bytes32) {
-        return _digest(HashLib.upload(subject, index, leaf));
+    function uploadDigest(bytes32 subject, bytes32 root, uint32 leafCount) public view returns (bytes32) {
+        return _digest(HashLib.upload(subject, root, leafCount));
     }
 
     /// @inheritdoc IProofs
@@ -443,14 +424,6 @@ abstract contract Proofs is Validators, Typed, IProofs {
         if (validators > VALIDATORS_MAX) revert ErrorsLib.TooMany(validators, VALIDATORS_MAX);
         if (sample > SAMPLE_MAX && uint256(sample) + 2 < segments) revert ErrorsLib.TooMany(sample, SAMPLE_MAX);
         if (request.fee < minFee) revert ErrorsLib.FeeTooLow(request.fee, minFee);
-    }
-
-    function _requireReceipt(Request memory request, uint32 position, Receipt calldata receipt) private view {
-        _requireLeaf(request, position, receipt.leaf, receipt.siblings);
-        bytes32 digest = uploadDigest(request.subject, receipt.index, receipt.leaf);
-        if (!SignatureChecker.isValidSignatureNow(request.consumer, digest, receipt.signature)) {
-            revert ErrorsLib.WrongSignature(request.consumer);
-        }
     }
 
     function _requireLeaf(Request memory request, uint32 position, bytes32 leaf, bytes32[] calldata siblings)

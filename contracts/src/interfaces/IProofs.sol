@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {Drawn, Finding, Outcome, Planted, Proof, Receipt, Request} from "../NotaryTypes.sol";
+import {Drawn, Finding, Outcome, Planted, Proof, Request} from "../NotaryTypes.sol";
 import {Order} from "../Types.sol";
 import {IDraws} from "./IDraws.sol";
 
@@ -43,9 +43,8 @@ interface IProofs {
     /// @notice The consumer shows that it planted a state among those checked.
     function openCanary(Request memory request, Planted calldata planted) external;
 
-    /// @notice Anybody shows that the consumer had received all states of the drawn segments, by its EIP-712 `Upload`
-    /// signatures: one receipt for each leaf that a drawn segment begins or ends with, in their order.
-    function excuse(Request memory request, Receipt[] calldata receipts) external;
+    /// @notice Anybody shows that the consumer had received every state below the root, by its EIP-712 `Upload` signature.
+    function excuse(Request memory request, bytes calldata signature) external;
 
     /* VIEWS */
 
@@ -69,7 +68,7 @@ interface IProofs {
     function commitmentDigest(bytes32 subject, bytes32 root, uint32 leafCount) external view returns (bytes32);
 
     /// @notice The digest that a consumer signs when it has received a state.
-    function uploadDigest(bytes32 subject, uint64 index, bytes32 leaf) external view returns (bytes32);
+    function uploadDigest(bytes32 subject, bytes32 root, uint32 leafCount) external view returns (bytes32);
 
     /// @notice Seconds that a lease must have left when a proof is opened: to draw, to commit, to reveal, to close or
     /// excuse, and to conclude.

@@ -135,9 +135,6 @@ library ErrorsLib {
     /// @notice The root does not have this leaf at this position.
     error WrongLeaf(uint256 position);
 
-    /// @notice `given` receipts, and not one for each of the `needed` leaves.
-    error WrongReceipts(uint256 given, uint256 needed);
-
     /// @notice The log was longer, or had another root at this size.
     error LogRewritten(bytes32 log, uint64 size);
 }

@@ -16,7 +16,7 @@ library HashLib {
     bytes32 internal constant REQUEST_TYPEHASH = keccak256(
         "Request(address consumer,bytes32 subject,bytes32 jobHash,bytes32 root,uint32 leafCount,uint32 segments,uint32 sample,uint32 validators,uint64 fee,address provider,uint64 salt)"
     );
-    bytes32 internal constant UPLOAD_TYPEHASH = keccak256("Upload(bytes32 subject,uint64 index,bytes32 leaf)");
+    bytes32 internal constant UPLOAD_TYPEHASH = keccak256("Upload(bytes32 subject,bytes32 root,uint32 leafCount)");
 
     /// @dev All members are static, so the encoding of the struct is its calldata. A member with bits outside its type
     /// gives the id of an order that nobody signed, and is refused when it is read.
@@ -49,8 +49,8 @@ library HashLib {
         }
     }
 
-    function upload(bytes32 subject, uint64 index, bytes32 leaf) internal pure returns (bytes32) {
-        return keccak256(abi.encode(UPLOAD_TYPEHASH, subject, index, leaf));
+    function upload(bytes32 subject, bytes32 root, uint32 leafCount) internal pure returns (bytes32) {
+        return keccak256(abi.encode(UPLOAD_TYPEHASH, subject, root, leafCount));
     }
 
     /// @notice What a validator commits to: it cannot be revealed in another's name, or guessed without the salt.

@@ -9,8 +9,8 @@ use custody::{EvmSigner, Secret, signer_of, token_hash};
 use domain::Entropy;
 use evidence::{Canary, Leaf, Tree, commitment_digest};
 use wire::agent::{
-    BootDoc, CANARY_FILE, COMMITMENT_FILE, CanaryDoc, Commitment, Credential, Introduction, RECEIPTS_FILE,
-    ReceiptDoc, Receiver, Subject, bytes_of, hello_statement, hex_of,
+    BootDoc, CANARY_FILE, COMMITMENT_FILE, CanaryDoc, Commitment, Credential, Introduction, Left, Receiver,
+    Subject, bytes_of, hello_statement, hex_of,
 };
 
 /// An agent that signs what it does: for its provider, or by a key that it made itself and for nobody but itself.
@@ -114,43 +114,39 @@ impl Delegate {
         }))
     }
 
-    /// Keeps a leaf with the consumer's word that it has its state, for the provider to show should that state be kept back. Whether
-    /// the provider may rely on it: so where nobody's word is needed, and where it is and is genuine.
-    ///
-    /// # Errors
-    /// The folder cannot be used.
-    pub fn keep_receipt(&self, job: &[u8; 32], leaf: Leaf, word: Option<&str>) -> io::Result<bool> {
-        let (Some((domain, account)), Some((_, lease))) = (&self.receiver, self.subject.get()) else {
-            return Ok(true);
-        };
-        let hash = leaf.hash(job);
-        let digest = evidence::upload_digest(domain, lease, leaf.index, &hash);
-        let genuine = |word: &&str| {
-            bytes_of(word).is_some_and(|signature| signer_of(&digest, &signature).as_ref() == Some(account))
-        };
-        let signature = word.filter(genuine).map(str::to_owned);
-        let reliable = signature.is_some();
-        let mut line = serde_json::to_vec(&ReceiptDoc { index: leaf.index, leaf: hex_of(&hash), signature })?;
-        line.push(b'\n');
-        let mut file = File::options().create(true).append(true).open(self.folder.join(RECEIPTS_FILE))?;
-        file.write_all(&line)?;
-        file.sync_data()?;
-        Ok(reliable)
-    }
-
     fn sign(&self, digest: &[u8; 32]) -> io::Result<String> {
         self.signer.sign_digest(digest).map(|signature| hex_of(&signature)).map_err(io::Error::other)
     }
 
-    /// Leaves a commitment where the provider looks; it sees the one before or this one, whole. Nothing where no provider does.
+    /// Leaves a commitment where the provider looks, with the consumer's word for it; it sees the one before or this one, whole.
+    /// Nothing where no provider does. Whether the provider can rely on it: without that word it would not be paid for states
+    /// that are kept back, so nothing is left then. `without` says that it does not need one.
     ///
     /// # Errors
     /// The folder cannot be used.
-    pub fn leave(&self, commitment: &Commitment) -> io::Result<()> {
+    pub fn leave(&self, commitment: &Commitment, word: Option<&str>, without: bool) -> io::Result<bool> {
         if self.delegation.is_none() {
-            return Ok(());
+            return Ok(true);
         }
-        self.leave_whole(COMMITMENT_FILE, &serde_json::to_vec(commitment)?)
+        let word = word.filter(|word| self.is_genuine(commitment, word));
+        if self.receiver.is_some() && word.is_none() && !without {
+            return Ok(false);
+        }
+        let left = Left { commitment: commitment.clone(), acknowledgement: word.map(str::to_owned) };
+        self.leave_whole(COMMITMENT_FILE, &serde_json::to_vec(&left)?)?;
+        Ok(true)
+    }
+
+    /// Whether this is the consumer's word for this root.
+    fn is_genuine(&self, commitment: &Commitment, word: &str) -> bool {
+        let (Some((domain, account)), Some((_, lease))) = (&self.receiver, self.subject.get()) else {
+            return false;
+        };
+        let (Some(root), Some(signature)) = (bytes_of(&commitment.root), bytes_of(word)) else {
+            return false;
+        };
+        let digest = evidence::upload_digest(domain, lease, &root, commitment.leaf_count);
+        signer_of(&digest, &signature).as_ref() == Some(account)
     }
 
     /// Leaves what the provider's owner needs to show that a leaf was planted.
@@ -203,7 +199,7 @@ mod tests {
         let mut roots = Vec::new();
         for index in 0..3 {
             let commitment = delegate.commit(&[6; 32], Leaf::state(index, [7; 32])).unwrap().unwrap();
-            delegate.leave(&commitment).unwrap();
+            assert!(delegate.leave(&commitment, None, false).unwrap());
             let found = fs::read(dir.path().join(COMMITMENT_FILE)).unwrap();
             assert_eq!(serde_json::from_slice::<Commitment>(&found).unwrap(), commitment);
             assert_eq!(commitment.leaf_count, u32::try_from(index).unwrap() + 1);
@@ -216,30 +212,33 @@ mod tests {
     }
 
     #[test]
-    fn consumers_word_is_kept_for_the_state_that_it_was_given_for_and_no_other() {
+    fn commitment_is_left_only_with_the_consumers_word_for_it() {
         let dir = tempfile::tempdir().unwrap();
         let (consumer, stranger) =
             (EvmSigner::mint(&OsEntropy).unwrap(), EvmSigner::mint(&OsEntropy).unwrap());
         let receiver = Receiver { account: consumer.address_text(), domain: hex_of(&[9; 32]) };
         let delegate = delegate(dir.path(), Some(receiver));
-        let (job, leaf) = ([6; 32], |index| Leaf::state(index, [7; 32]));
-        let word = |by: &EvmSigner, of: Leaf| {
-            let digest = evidence::upload_digest(&[9; 32], &[2; 32], of.index, &of.hash(&job));
+        let commit = |index| delegate.commit(&[6; 32], Leaf::state(index, [7; 32])).unwrap().unwrap();
+        let word = |by: &EvmSigner, of: &Commitment| {
+            let root = bytes_of(&of.root).unwrap();
+            let digest = evidence::upload_digest(&[9; 32], &[2; 32], &root, of.leaf_count);
             hex_of(&by.sign_digest(&digest).unwrap())
         };
-        let (good, other) = (word(&consumer, leaf(0)), word(&consumer, leaf(1)));
-        assert!(delegate.keep_receipt(&job, leaf(0), Some(&good)).unwrap());
-        for bad in [None, Some(other.as_str()), Some(&word(&stranger, leaf(0))), Some("0x")] {
-            assert!(!delegate.keep_receipt(&job, leaf(0), bad).unwrap(), "{bad:?}");
+        let left = || {
+            let text = fs::read(dir.path().join(COMMITMENT_FILE)).ok()?;
+            Some(serde_json::from_slice::<Left>(&text).unwrap())
+        };
+        let (first, second) = (commit(0), commit(1));
+        let good = word(&consumer, &first);
+        for bad in
+            [None, Some(word(&consumer, &second)), Some(word(&stranger, &first)), Some("0x".to_owned())]
+        {
+            assert!(!delegate.leave(&first, bad.as_deref(), false).unwrap(), "{bad:?}");
         }
-        let text = fs::read_to_string(dir.path().join(RECEIPTS_FILE)).unwrap();
-        let kept: Vec<ReceiptDoc> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-        assert_eq!(kept.len(), 5);
-        assert_eq!((kept[0].leaf.as_str(), kept[0].index), (hex_of(&leaf(0).hash(&job)).as_str(), 0));
-        assert_eq!(kept[0].signature.as_deref(), Some(good.as_str()));
-        assert!(
-            kept[1..].iter().all(|receipt| receipt.signature.is_none()),
-            "nobody relies on another's word"
-        );
+        assert_eq!(left(), None, "a provider does not stand by what it might not be paid for");
+        assert!(delegate.leave(&first, Some(&good), false).unwrap());
+        assert_eq!(left(), Some(Left { commitment: first, acknowledgement: Some(good.clone()) }));
+        assert!(delegate.leave(&second, Some(&good), true).unwrap(), "whoever plants needs no word");
+        assert_eq!(left(), Some(Left { commitment: second, acknowledgement: None }));
     }
 }

@@ -23,10 +23,9 @@ pub trait Escrow: Send + Sync {
     /// Takes the money back where a deadline of the provider has passed. Does nothing before.
     async fn void(&self, label: &Label) -> Result<Option<Escrowed>, Error>;
 
-    /// The account's word that it has the state with this number, whose leaf is `leaf`: it excuses the provider of the lease with this
-    /// label, should the state be kept back from validators later. `None` where nobody judges the lease by validators.
-    async fn acknowledge(&self, label: &Label, index: u64, leaf: &[u8; 32])
-    -> Result<Option<Vec<u8>>, Error>;
+    /// The account's word that it has every state below a root: it excuses the provider of the lease with this label, should one be
+    /// kept back from validators later. `None` where nobody judges the lease by validators.
+    async fn acknowledge(&self, label: &Label, commitment: &Commitment) -> Result<Option<Vec<u8>>, Error>;
 
     /// What has moved since `cursor`, in order. The caller keeps the new cursor in the transaction of the effects.
     async fn changes(&self, cursor: Option<&str>) -> Result<Changes, Error>;

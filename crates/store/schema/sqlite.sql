@@ -140,6 +140,8 @@ CREATE TABLE claim (
     -- BLAKE3 of the newest state, or of the outputs.
     digest BLOB NOT NULL,
     outputs BIGINT NOT NULL CHECK (outputs IN (0, 1)),
+    -- We said that we have every state below the root.
+    acknowledged BIGINT NOT NULL DEFAULT 0 CHECK (acknowledged IN (0, 1)),
     PRIMARY KEY (lease, leaf_count)
 );
 

@@ -20,6 +20,8 @@ pub struct ClaimRow {
     pub digest: Vec<u8>,
     /// Whether the newest leaf binds outputs.
     pub outputs: bool,
+    /// Whether we have said that we have every state below the root.
+    pub acknowledged: bool,
 }
 
 /// Who signs for a lease.
@@ -39,6 +41,7 @@ fn claim_of(row: &SqliteRow) -> Result<ClaimRow, Error> {
         signature: c.bytes("signature")?,
         digest: c.bytes("digest")?,
         outputs: c.flag("outputs")?,
+        acknowledged: c.flag("acknowledged")?,
     })
 }
 
@@ -66,7 +69,7 @@ impl Store {
     /// The database could not be read.
     pub async fn claim_newest(&self, lease: LeaseId) -> Result<Option<ClaimRow>, Error> {
         let row = sqlx::query(
-            "SELECT leaf_count, root, signature, digest, outputs FROM claim WHERE lease = $1 ORDER BY leaf_count DESC LIMIT 1",
+            "SELECT leaf_count, root, signature, digest, outputs, acknowledged FROM claim WHERE lease = $1 ORDER BY leaf_count DESC LIMIT 1",
         )
         .bind(lease.to_string())
         .fetch_optional(&self.read)
@@ -81,7 +84,7 @@ impl Store {
     /// The database could not be read.
     pub async fn claim_list(&self, lease: LeaseId, leaf_count: u32) -> Result<Vec<ClaimRow>, Error> {
         let rows = sqlx::query(
-            "SELECT leaf_count, root, signature, digest, outputs FROM claim WHERE lease = $1 AND leaf_count <= $2 \
+            "SELECT leaf_count, root, signature, digest, outputs, acknowledged FROM claim WHERE lease = $1 AND leaf_count <= $2 \
              ORDER BY leaf_count",
         )
         .bind(lease.to_string())
@@ -98,7 +101,7 @@ impl Store {
     /// The database could not be read.
     pub async fn claim_get(&self, lease: LeaseId, leaf_count: u32) -> Result<Option<ClaimRow>, Error> {
         let row =
-            sqlx::query("SELECT leaf_count, root, signature, digest, outputs FROM claim WHERE lease = $1 AND leaf_count = $2")
+            sqlx::query("SELECT leaf_count, root, signature, digest, outputs, acknowledged FROM claim WHERE lease = $1 AND leaf_count = $2")
                 .bind(lease.to_string())
                 .bind(i64::from(leaf_count))
                 .fetch_optional(&self.read)
@@ -126,14 +129,16 @@ impl Tx {
         Ok(done.rows_affected() == 1)
     }
 
-    /// Keeps what an agent signed. The first word over so many leaves stays.
+    /// Keeps what an agent signed. The first word over so many leaves stays. Whether it is this one.
     ///
     /// # Errors
     /// The database could not be written, or the agent was not admitted.
-    pub async fn claim_insert(&mut self, lease: LeaseId, claim: &ClaimRow) -> Result<(), Error> {
-        sqlx::query(
-            "INSERT INTO claim (lease, leaf_count, root, signature, digest, outputs) VALUES ($1, $2, $3, $4, $5, $6) \
-             ON CONFLICT (lease, leaf_count) DO NOTHING",
+    pub async fn claim_insert(&mut self, lease: LeaseId, claim: &ClaimRow) -> Result<bool, Error> {
+        let done = sqlx::query(
+            "INSERT INTO claim (lease, leaf_count, root, signature, digest, outputs, acknowledged) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (lease, leaf_count) DO UPDATE \
+             SET acknowledged = CASE WHEN excluded.acknowledged > claim.acknowledged THEN 1 ELSE claim.acknowledged END \
+             WHERE claim.root = excluded.root AND claim.digest = excluded.digest AND claim.outputs = excluded.outputs",
         )
         .bind(lease.to_string())
         .bind(i64::from(claim.leaf_count))
@@ -141,9 +146,10 @@ impl Tx {
         .bind(&claim.signature)
         .bind(&claim.digest)
         .bind(i64::from(claim.outputs))
+        .bind(i64::from(claim.acknowledged))
         .execute(self.conn())
         .await
         .doing("insert a claim")?;
-        Ok(())
+        Ok(done.rows_affected() == 1)
     }
 }

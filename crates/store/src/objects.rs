@@ -367,6 +367,29 @@ impl Tx {
         Ok(())
     }
 
+    /// BLAKE3 of a state that an execution stored and that we have opened.
+    ///
+    /// # Errors
+    /// The database could not be read.
+    pub async fn object_content(
+        &mut self,
+        job: JobId,
+        execution: ExecutionId,
+        segment: u32,
+    ) -> Result<Option<[u8; 32]>, Error> {
+        let row = sqlx::query(
+            "SELECT content FROM object WHERE job = $1 AND execution = $2 AND kind = 'checkpoint' AND segment = $3 \
+             AND content IS NOT NULL ORDER BY seq LIMIT 1",
+        )
+        .bind(job.to_string())
+        .bind(execution.to_string())
+        .bind(i64::from(segment))
+        .fetch_optional(self.conn())
+        .await
+        .doing("find what a state holds")?;
+        Ok(row.as_ref().map(|row| Columns(row).maybe_digest("content")).transpose()?.flatten())
+    }
+
     /// Gives uploaded inputs to a job. Returns whether they were there and nobody's.
     ///
     /// # Errors

@@ -33,8 +33,6 @@ pub const COMMITMENT_HEADER: &str = "waag-commitment";
 pub const COMMITMENT_FILE: &str = "commitment.json";
 /// The file in its folder in which an agent that plants a leaf leaves a [`CanaryDoc`], as JSON.
 pub const CANARY_FILE: &str = "canary.json";
-/// Where an agent leaves a [`ReceiptDoc`] for each leaf, one on a line.
-pub const RECEIPTS_FILE: &str = "receipts.jsonl";
 /// Header of a 416: the offset at which the log continues.
 pub const NEXT_OFFSET_HEADER: &str = "waag-next-offset";
 /// The largest body of a JSON request.
@@ -99,7 +97,7 @@ pub enum Credential {
     },
 }
 
-/// Whose word for a state excuses a provider should that state be kept back later.
+/// Whose word for a root excuses a provider should a state below it be kept back later.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Receiver {
     /// The consumer's account: `0x` and 40 hex digits with the checksum of EIP-55.
@@ -108,22 +106,23 @@ pub struct Receiver {
     pub domain: String,
 }
 
-/// One line of [`RECEIPTS_FILE`]: a leaf, and the consumer's word that it has its state.
+/// What an agent leaves for its provider in [`COMMITMENT_FILE`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ReceiptDoc {
-    /// The number of the leaf in its job.
-    pub index: u64,
-    /// Its hash: 32 bytes, hex with `0x`.
-    pub leaf: String,
-    /// The consumer's signature over the EIP-712 `Upload` of lease, index and leaf, hex with `0x`. Absent for outputs and for a
-    /// planted state, which no consumer has.
-    pub signature: Option<String>,
+pub struct Left {
+    /// What it stands by.
+    #[serde(flatten)]
+    pub commitment: Commitment,
+    /// The consumer's word that it has every state below the root, as in [`Acknowledgement`]. Absent where nobody judges the
+    /// lease, and where a state was planted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acknowledgement: Option<String>,
 }
 
 /// The answer to a commitment.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Acknowledgement {
-    /// As in [`ReceiptDoc`].
+    /// The consumer's signature over the EIP-712 `Upload` of lease, root and leaf count, hex with `0x`: it opened every state below
+    /// the root, and each is what its leaf says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signature: Option<String>,
 }
@@ -434,8 +433,7 @@ pub struct UploadReceipt {
     pub at_ms: i64,
     /// Ed25519 over the canonical text of the fields above, hex.
     pub signature: String,
-    /// The consumer's word that it opened the state and found what its leaf says, as in [`ReceiptDoc`]; for leases that a notary
-    /// judges, where it did.
+    /// The consumer's word for the root that came with it, as in [`Acknowledgement`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub acknowledgement: Option<String>,
 }

@@ -11,8 +11,8 @@ use domain::{FailReason, Interrupted, Probe, chain};
 use evidence::Leaf;
 use tokio::sync::watch;
 use wire::agent::{
-    Acknowledgement, BootDoc, Bundle, Commitment, Finish, FinishResult, Heartbeat, Hello, Orders, PROTOCOL,
-    SandboxKind, Welcome, bytes_of, checkpoint_context, outputs_context,
+    Acknowledgement, BootDoc, Bundle, Commitment, Fault, Finish, FinishResult, Heartbeat, Hello, Orders,
+    PROTOCOL, SandboxKind, Welcome, bytes_of, checkpoint_context, outputs_context,
 };
 
 use crate::bound::{OtherJob, bundle_of, inputs_must_be_of};
@@ -49,8 +49,10 @@ pub(crate) enum AgentError {
     Object(#[from] ObjectError),
     #[error("the workload could not be run here")]
     Place(#[from] PlaceError),
-    #[error("the control plane does not say that it has state {0}, which its provider could not be paid for")]
-    NotAcknowledged(u64),
+    #[error(
+        "the control plane does not say that it has what its {0} leaves name, so nobody might be paid for it"
+    )]
+    NotAcknowledged(u32),
     #[error("what came is of another job: {0}")]
     OtherJob(#[from] OtherJob),
     #[error("the agent's folder could not be used")]
@@ -175,8 +177,7 @@ impl Agent {
             let seal_dir = self.place.work.path("seal");
             let packed = packed(self.place.work.path("outputs"), "outputs".to_owned(), &seal_dir).await?;
             let leaf = Leaf::outputs(u64::from(shared.done.get()) + 1, packed.digest);
-            let commitment = self.commit(shared, leaf)?;
-            self.announce(client, shared, leaf, commitment).await?;
+            self.announce(client, self.commit(shared, leaf)?).await?;
             let context = outputs_context(self.boot.execution);
             let to = Destination { path: "outputs".to_owned(), context, commitment: None };
             send(client, &to, packed, shared.customer, &seal_dir).await?;
@@ -203,11 +204,7 @@ impl Agent {
             first = self.place.put_state(&bundle, &mut tar)?;
         }
         let leaf = Leaf::state(u64::from(shared.done.get()), first);
-        let commitment = self.commit(shared, leaf)?;
-        let word = self.announce(client, shared, leaf, commitment).await?;
-        if !word {
-            return Err(AgentError::NotAcknowledged(leaf.index));
-        }
+        self.announce(client, self.commit(shared, leaf)?).await?;
         Ok(bundle)
     }
 
@@ -228,23 +225,19 @@ impl Agent {
     }
 
     /// Tells the control plane, then leaves it to the provider: what a provider stands by is known on both sides.
-    /// Whether the consumer's word for it can be relied on.
-    async fn announce(
-        &self,
-        client: &Client,
-        shared: &Shared,
-        leaf: Leaf,
-        commitment: Option<Commitment>,
-    ) -> Result<bool, AgentError> {
-        let Some(commitment) = commitment else { return Ok(true) };
+    async fn announce(&self, client: &Client, commitment: Option<Commitment>) -> Result<(), AgentError> {
+        let Some(commitment) = commitment else { return Ok(()) };
         let Acknowledgement { signature } = client.post("commitment", &commitment).await?;
-        let reliable = self.delegate.keep_receipt(&shared.job, leaf, signature.as_deref())?;
-        self.leave(&commitment)?;
-        Ok(reliable)
+        self.leave(&commitment, signature.as_deref())
     }
 
-    fn leave(&self, commitment: &Commitment) -> Result<(), AgentError> {
-        Ok(self.delegate.leave(commitment)?)
+    /// Nobody has a state that is planted, so whoever plants one needs no word.
+    fn leave(&self, commitment: &Commitment, word: Option<&str>) -> Result<(), AgentError> {
+        let plants = matches!(self.boot.fault, Some(Fault::Canary { .. }));
+        match self.delegate.leave(commitment, word, plants)? {
+            true => Ok(()),
+            false => Err(AgentError::NotAcknowledged(commitment.leaf_count)),
+        }
     }
 
     /// Runs `setup`, then `run`, saving states meanwhile.
@@ -325,8 +318,7 @@ impl Agent {
                 faults::fabricate(&source)?;
             }
             let packed = packed(source, state.to_string(), &seal_dir).await?;
-            let digest = packed.digest;
-            let leaf = self.leaf_of(shared, state, digest)?;
+            let leaf = self.leaf_of(shared, state, packed.digest)?;
             let to = Destination {
                 path: format!("checkpoints/{state}"),
                 context: checkpoint_context(self.boot.execution, state),
@@ -334,13 +326,7 @@ impl Agent {
             };
             let receipt = send(client, &to, packed, shared.customer, &seal_dir).await?;
             if let Some(commitment) = &to.commitment {
-                let word = receipt.acknowledgement.as_deref();
-                let reliable = self.delegate.keep_receipt(&shared.job, leaf, word)?;
-                // Nobody has what was planted.
-                if !reliable && leaf.state == digest {
-                    return Err(AgentError::NotAcknowledged(leaf.index));
-                }
-                self.leave(commitment)?;
+                self.leave(commitment, receipt.acknowledgement.as_deref())?;
             }
             let before = shared.done.replace(state);
             self.probe.reached("agent.checkpoint.uploaded")?;

@@ -121,13 +121,6 @@ alloy::sol! {
         uint40 drawBlock;
     }
     #[derive(Debug, PartialEq, Eq)]
-    struct Receipt {
-        uint64 index;
-        bytes32 leaf;
-        bytes32[] siblings;
-        bytes signature;
-    }
-    #[derive(Debug, PartialEq, Eq)]
     struct Request {
         address consumer;
         bytes32 subject;
@@ -287,7 +280,7 @@ alloy::sol! {
         function draw(Request request) external;
         function drawDelay() external view returns (uint32);
         function draws() external view returns (address);
-        function excuse(Request request, Receipt[] receipts) external;
+        function excuse(Request request, bytes signature) external;
         function excuseWindow() external view returns (uint32);
         function findingWindow() external view returns (uint32);
         function insurance() external view returns (address);
@@ -312,7 +305,7 @@ alloy::sol! {
         function unbond(uint64 amount) external;
         function unbonding(address owner) external view returns (Unbonding);
         function unbondingPeriod() external view returns (uint32);
-        function uploadDigest(bytes32 subject, uint64 index, bytes32 leaf) external view returns (bytes32);
+        function uploadDigest(bytes32 subject, bytes32 root, uint32 leafCount) external view returns (bytes32);
         function withdraw(uint64 amount, address to) external;
         event Anchored(address indexed sender, bytes32 indexed log, uint64 size, bytes32 root);
         event Bound(address indexed market);
@@ -364,7 +357,6 @@ alloy::sol! {
         error WrongLeafCount(uint32 leafCount, uint32 segments);
         error WrongMarket(address market);
         error WrongPhase(bytes32 id, uint8 phase);
-        error WrongReceipts(uint256 given, uint256 needed);
         error WrongReveal();
         error WrongSignature(address signer);
         error WrongState(bytes32 id, uint8 state);

@@ -32,19 +32,6 @@ pub struct Planted {
     pub siblings: Vec<B256>,
 }
 
-/// A consumer's receipt for a state, and the way from its leaf to the root.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Receipt {
-    /// The number of the state, as the consumer signed it.
-    pub index: u64,
-    /// The hash of its leaf.
-    pub leaf: B256,
-    /// Siblings from the leaf upwards.
-    pub siblings: Vec<B256>,
-    /// The consumer's signature over [`super::Digests::upload`].
-    pub signature: Vec<u8>,
-}
-
 impl Calls {
     /// Pulls `amount` from the caller's allowance into its balance.
     pub fn deposit(&self, amount: u64) -> Call {
@@ -135,16 +122,9 @@ impl Calls {
         self.call(Notary::openCanaryCall { request: request.into(), planted })
     }
 
-    /// Anybody shows that the consumer had received all states of the drawn segments: a receipt for each leaf that one of
-    /// them begins or ends with, in their order.
-    pub fn excuse(&self, request: &Request, receipts: &[Receipt]) -> Call {
-        let receipts = receipts.iter().map(|receipt| bindings::Receipt {
-            index: receipt.index,
-            leaf: receipt.leaf,
-            siblings: receipt.siblings.clone(),
-            signature: receipt.signature.clone().into(),
-        });
-        self.call(Notary::excuseCall { request: request.into(), receipts: receipts.collect() })
+    /// Anybody shows that the consumer had received every state below the root, by its signature over [`super::Digests::upload`].
+    pub fn excuse(&self, request: &Request, signature: Vec<u8>) -> Call {
+        self.call(Notary::excuseCall { request: request.into(), signature: signature.into() })
     }
 
     /// Brings the findings on a lease of the market to their end there.

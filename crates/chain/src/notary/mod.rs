@@ -17,7 +17,7 @@ mod read;
 mod refusal;
 mod request;
 
-pub use self::call::{Calls, Planted, Receipt};
+pub use self::call::{Calls, Planted};
 pub use self::deploy::{Deployed, NotaryTerms, deploy};
 pub use self::events::{NotaryEvent, NotaryHappened};
 pub use self::nouns::{Anchored, Drawn, Outcome, Phase, Proof, Seat};

@@ -46,8 +46,6 @@ pub enum Refusal {
     NotDrawn { segment: u64 },
     #[error("WrongLeaf: the root does not have this leaf at {position}")]
     WrongLeaf { position: u64 },
-    #[error("WrongReceipts: {given} receipts for {needed} leaves")]
-    WrongReceipts { given: u64, needed: u64 },
     #[error("LogRewritten: the log had {size} records, or another root")]
     LogRewritten { size: u64 },
     /// One that the market has too.
@@ -94,9 +92,6 @@ fn own(error: NotaryErrors) -> Option<Refusal> {
         N::WrongReveal(_) => Refusal::WrongReveal,
         N::NotDrawn(e) => Refusal::NotDrawn { segment: e.segment.saturating_to() },
         N::WrongLeaf(e) => Refusal::WrongLeaf { position: e.position.saturating_to() },
-        N::WrongReceipts(e) => {
-            Refusal::WrongReceipts { given: e.given.saturating_to(), needed: e.needed.saturating_to() }
-        }
         N::LogRewritten(e) => Refusal::LogRewritten { size: e.size },
         _ => return None,
     })

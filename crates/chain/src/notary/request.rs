@@ -17,8 +17,8 @@ alloy::sol! {
     }
     struct Upload {
         bytes32 subject;
-        uint64 index;
-        bytes32 leaf;
+        bytes32 root;
+        uint32 leafCount;
     }
 }
 
@@ -160,9 +160,9 @@ impl Digests {
         Commitment { lease: subject, root, leafCount: leaf_count }.eip712_signing_hash(&self.domain)
     }
 
-    /// What a consumer signs when it has received the state with this number, whose leaf is `leaf`.
-    pub fn upload(&self, subject: B256, index: u64, leaf: B256) -> B256 {
-        Upload { subject, index, leaf }.eip712_signing_hash(&self.domain)
+    /// What a consumer signs when it has received every state below a root.
+    pub fn upload(&self, subject: B256, root: B256, leaf_count: u32) -> B256 {
+        Upload { subject, root, leafCount: leaf_count }.eip712_signing_hash(&self.domain)
     }
 }
 

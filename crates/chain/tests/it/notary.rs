@@ -267,7 +267,7 @@ fn root_of_the_contracts_tests_is_that_of_evidence() {
 #[tokio::test(flavor = "multi_thread")]
 async fn digests_are_those_of_the_contract() {
     alloy::sol! {
-        function uploadDigest(bytes32 subject, uint64 index, bytes32 leaf) external view returns (bytes32);
+        function uploadDigest(bytes32 subject, bytes32 root, uint32 leafCount) external view returns (bytes32);
         function commitmentDigest(bytes32 subject, bytes32 root, uint32 leafCount) external view returns (bytes32);
         function domainSeparator() external view returns (bytes32);
     }
@@ -275,12 +275,12 @@ async fn digests_are_those_of_the_contract() {
     let (notary, digests) = (scene.notary.address(), scene.notary.digests());
     let (subject, leaf) = (B256::repeat_byte(1), B256::repeat_byte(2));
     assert_eq!(
-        scene.ask(notary, uploadDigestCall { subject, index: 3, leaf }).await,
-        digests.upload(subject, 3, leaf)
+        scene.ask(notary, uploadDigestCall { subject, root: leaf, leafCount: 3 }).await,
+        digests.upload(subject, leaf, 3)
     );
-    let receipt = evidence::upload_digest(&digests.separator().0, &subject.0, 3, &leaf.0);
+    let receipt = evidence::upload_digest(&digests.separator().0, &subject.0, &leaf.0, 3);
     assert_eq!(
-        digests.upload(subject, 3, leaf),
+        digests.upload(subject, leaf, 3),
         B256::from(receipt),
         "what an agent is given without the chain"
     );

@@ -73,17 +73,17 @@ impl Engine {
         commitment: &Commitment,
     ) -> Result<Acknowledgement, AgentRefusal> {
         let execution = self.agent(token).await?;
-        let claim = claim_of(commitment)?;
+        let mut claim = claim_of(commitment)?;
         let lease = self.signs(&execution, &claim).await?;
-        let word = self.acknowledge_first(&execution, lease, &claim).await?;
+        let word = self.acknowledge_told(&execution, lease, &mut claim).await?;
         let mut tx = self.context.store.begin().await?;
-        tx.claim_insert(lease, &claim).await?;
+        let stands = tx.claim_insert(lease, &claim).await?;
         let body =
             format!("{{\"root\":\"{}\",\"leaf_count\":{}}}", hex::encode(&claim.root), claim.leaf_count);
         tx.outbox_add(self.context.now(), "lease.committed", &lease.to_string(), &body).await?;
         tx.commit().await?;
         self.heard(&execution);
-        Ok(word)
+        Ok(Acknowledgement { signature: word.filter(|_| stands) })
     }
 
     /// The lease for which an agent signs, if it was admitted with the key by which it signed. The signature of an agent that its
@@ -147,6 +147,7 @@ pub(super) fn claim_of(commitment: &Commitment) -> Result<ClaimRow, AgentRefusal
         signature: signature.to_vec(),
         digest: digest.to_vec(),
         outputs: commitment.outputs,
+        acknowledged: false,
     })
 }
 

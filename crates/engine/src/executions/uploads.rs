@@ -5,9 +5,9 @@ use std::path::Path;
 
 use bytes::Bytes;
 use custody::{DataKey, Digest, Signer, seal, wrap};
-use domain::{ExecutionId, JobId, LeaseId, ObjectId};
+use domain::{ExecutionId, JobId, ObjectId};
 use futures::Stream;
-use store::{ClaimRow, ExecutionRow, ObjectKind, ObjectRow, ReceiveError};
+use store::{ExecutionRow, ObjectKind, ObjectRow, ReceiveError};
 use wire::agent::{Commitment, UploadReceipt, WRAP_INFO};
 
 use super::introductions::claim_of;
@@ -95,10 +95,11 @@ impl Engine {
         let claim = commitment.map(claim_of).transpose()?;
         let execution = self.agent(token).await?;
         let job = self.context.job(execution.job).await?;
-        if segment < execution.from_segment || segment > job.segments {
+        // The state that it began from is another's, and stays as it is.
+        if segment <= execution.from_segment || segment > job.segments {
             return Err(AgentRefusal::Malformed("this execution has no such state"));
         }
-        let claim = match claim {
+        let mut claim = match claim {
             Some(claim) => Some((self.signs(&execution, &claim).await?, claim)),
             None => None,
         };
@@ -107,18 +108,27 @@ impl Engine {
             .upload(&execution, ObjectKind::Checkpoint, Some(segment), context, wrapped_key, body)
             .await?;
         self.context.reached("execution.checkpoint.stored")?;
-        let acknowledgement = match &claim {
-            Some((lease, claim)) => self.acknowledge_state(&execution, *lease, claim, &mut row).await?,
-            None => None,
+        let claimed = claim.as_mut().map(|(_, claim)| claim);
+        let mut acknowledgement = match self.acknowledge_state(&execution, claimed, &mut row).await {
+            Ok(word) => word,
+            Err(refusal) => return self.not_kept(&row, refusal).await,
         };
         let mut tx = self.context.store.begin().await?;
         if !tx.execution_progress(execution.id, segment).await? {
             drop(tx);
-            self.context.store.objects().remove(row.id).await?;
-            return Err(AgentRefusal::Ended);
+            return self.not_kept(&row, AgentRefusal::Ended).await;
+        }
+        // The newest state is served to validators, so nothing takes the place of one that we gave our word for.
+        let kept = tx.object_content(execution.job, execution.id, segment).await?;
+        if kept.is_some() && kept != row.content {
+            drop(tx);
+            return self
+                .not_kept(&row, AgentRefusal::Malformed("this state was stored with another content"))
+                .await;
         }
         if let Some((lease, claim)) = &claim {
-            tx.claim_insert(*lease, claim).await?;
+            let stands = tx.claim_insert(*lease, claim).await?;
+            acknowledgement = acknowledgement.filter(|_| stands);
         }
         tx.object_insert(&row).await?;
         let root =
@@ -136,30 +146,10 @@ impl Engine {
         Ok(UploadReceipt { acknowledgement, ..self.receipt(&row, execution.id) })
     }
 
-    /// Our word for a state that was uploaded. Where it cannot be given, nothing of the upload is kept.
-    async fn acknowledge_state(
-        &self,
-        execution: &ExecutionRow,
-        lease: LeaseId,
-        claim: &ClaimRow,
-        row: &mut ObjectRow,
-    ) -> Result<Option<String>, AgentRefusal> {
-        let Some(escrow) = self.escrow_of(lease).await? else { return Ok(None) };
-        let word = match self.content(row).await {
-            Ok(content) => {
-                row.content = Some(content);
-                self.acknowledge(escrow, execution, lease, claim, content).await
-            }
-            Err(Error::Seal(error)) => {
-                tracing::warn!(execution = %execution.id, %error, "a state does not open");
-                Ok(None)
-            }
-            Err(error) => Err(error.into()),
-        };
-        if word.is_err() {
-            self.context.store.objects().remove(row.id).await?;
-        }
-        word
+    /// Removes what was uploaded, and says why.
+    async fn not_kept<T>(&self, row: &ObjectRow, refusal: AgentRefusal) -> Result<T, AgentRefusal> {
+        self.context.store.objects().remove(row.id).await?;
+        Err(refusal)
     }
 
     /// Takes the outputs.

@@ -161,6 +161,7 @@ impl Proofs {
                     signature: Vec::new(),
                     digest: Vec::new(),
                     outputs: false,
+                    acknowledged: false,
                 }))
             }
             (state, _) if state.is_final() => StandsBy::Nothing,

@@ -24,7 +24,7 @@ use store::{LeaseRow, ProofChange, ProofOutcome, ProofRow, Requested};
 use wire::proof::DrawnDoc;
 
 pub(crate) use check::Check;
-pub(crate) use openings::Openings;
+pub(crate) use openings::{Openings, leaves_of};
 pub(crate) use refute::{refuted, set_back};
 
 use crate::context::Context;

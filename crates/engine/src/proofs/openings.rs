@@ -179,17 +179,11 @@ impl<'a> Work<'a> {
         claims: &[ClaimRow],
         job_hash: &[u8; 32],
     ) -> Option<Self> {
+        let leaves = leaves_of(execution, claims, job_hash)?;
+        let digests =
+            claims.iter().map(|claim| claim.digest.as_slice().try_into().ok()).collect::<Option<_>>()?;
         let mut tree = Tree::default();
-        let (mut digests, mut leaves) = (Vec::new(), Vec::new());
-        for (n, claim) in claims.iter().enumerate() {
-            let digest: [u8; 32] = claim.digest.as_slice().try_into().ok()?;
-            let index = u64::from(execution.from_segment) + u64::try_from(n).ok()?;
-            let leaf = if claim.outputs { Leaf::outputs(index, digest) } else { Leaf::state(index, digest) };
-            let hash = leaf.hash(job_hash);
-            tree.push(hash);
-            digests.push(digest);
-            leaves.push(hash);
-        }
+        leaves.iter().for_each(|leaf| tree.push(*leaf));
         let whole = tree.root().is_some_and(|root| root.as_slice() == asked.root);
         whole.then_some(Self { execution, asked, digests, leaves })
     }
@@ -204,6 +198,20 @@ impl<'a> Work<'a> {
         let index = usize::try_from(index).ok()?;
         Some(OpenedLeaf::new(self.digests.get(index)?, &tree::proof(&self.leaves, index)))
     }
+}
+
+/// The leaves that an execution's agent has told us of, one for each claim.
+pub(crate) fn leaves_of(
+    execution: &ExecutionRow,
+    claims: &[ClaimRow],
+    job_hash: &[u8; 32],
+) -> Option<Vec<[u8; 32]>> {
+    let leaf = |(index, claim): (u64, &ClaimRow)| {
+        let digest: [u8; 32] = claim.digest.as_slice().try_into().ok()?;
+        let leaf = if claim.outputs { Leaf::outputs(index, digest) } else { Leaf::state(index, digest) };
+        Some(leaf.hash(job_hash))
+    };
+    (u64::from(execution.from_segment)..).zip(claims).map(leaf).collect()
 }
 
 fn drawn(proof: &ProofRow) -> Option<(&Requested, [u8; 32])> {

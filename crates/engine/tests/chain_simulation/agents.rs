@@ -232,7 +232,7 @@ impl Agent {
         let leaf = if forged { Leaf::state(leaf.index, [0xff; 32]) } else { leaf };
         let said = self.forger.commit(&self.job_hash, leaf).unwrap().unwrap();
         std::fs::create_dir_all(&self.folder).unwrap();
-        self.delegate.leave(if forged { &said } else { &commitment }).unwrap();
+        assert!(self.delegate.leave(if forged { &said } else { &commitment }, None, false).unwrap());
     }
 
     async fn announce(&mut self, engine: &Engine, leaf: Leaf) -> Result<(), AgentRefusal> {

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use domain::{Interrupted, Label, Millis, NetworkName, Offer, Probe};
 use market::{
-    Balance, Capability, Changes, Claim, Error, ErrorKind, Escrow, Escrowed, Intent, Introduction, Listed,
-    Network, Observation, Operation, RetryStatus, Terms,
+    Balance, Capability, Changes, Claim, Commitment, Error, ErrorKind, Escrow, Escrowed, Intent,
+    Introduction, Listed, Network, Observation, Operation, RetryStatus, Terms,
 };
 use store::Store;
 use tokio::sync::watch;
@@ -228,13 +228,8 @@ impl Escrow for Line {
         self.call(Operation::Void, self.network.void(label)).await
     }
 
-    async fn acknowledge(
-        &self,
-        label: &Label,
-        index: u64,
-        leaf: &[u8; 32],
-    ) -> Result<Option<Vec<u8>>, Error> {
-        self.call(Operation::Escrow, self.network.acknowledge(label, index, leaf)).await
+    async fn acknowledge(&self, label: &Label, commitment: &Commitment) -> Result<Option<Vec<u8>>, Error> {
+        self.call(Operation::Escrow, self.network.acknowledge(label, commitment)).await
     }
 
     async fn changes(&self, cursor: Option<&str>) -> Result<Changes, Error> {

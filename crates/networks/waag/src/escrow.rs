@@ -6,7 +6,9 @@ use chain::follow::{Cursor, FollowError};
 use chain::market::{MarketEvent, State, usd};
 use chain::sender::Call;
 use domain::{Label, Usd};
-use market::{Changes, Claim, Error, ErrorKind, Escrow, EscrowState, Escrowed, Operation, RetryStatus};
+use market::{
+    Changes, Claim, Commitment, Error, ErrorKind, Escrow, EscrowState, Escrowed, Operation, RetryStatus,
+};
 
 use crate::error::{Cause, lost_race, of_follow, of_read, of_send};
 use crate::index::Index;
@@ -52,17 +54,12 @@ impl Escrow for WaagNetwork {
         self.escrowed(Operation::Void, label).await
     }
 
-    async fn acknowledge(
-        &self,
-        label: &Label,
-        index: u64,
-        leaf: &[u8; 32],
-    ) -> Result<Option<Vec<u8>>, Error> {
+    async fn acknowledge(&self, label: &Label, commitment: &Commitment) -> Result<Option<Vec<u8>>, Error> {
         let Some(notary) = &self.notary else { return Ok(None) };
         let operation = Operation::Escrow;
         let lease = self.with_index(operation, |found: &Index| found.of(label).map(|lease| lease.id)).await?;
         let lease = lease.ok_or_else(|| Cause::behind().in_call(&self.name, operation))?;
-        let digest = notary.digests().upload(lease, index, B256::from(*leaf));
+        let digest = notary.digests().upload(lease, B256::from(commitment.root), commitment.leaf_count);
         let signed = self.signer.sign_digest(&digest.0).map_err(|error| {
             let (kind, status) = (ErrorKind::Unsupported, RetryStatus::Permanent);
             Error::new(&self.name, operation, kind, status, format!("the account's key cannot sign: {error}"))

@@ -59,7 +59,7 @@ impl Provider {
             }
             Act::Excuse { lease, excuse } => {
                 let Some(notary) = &self.notary else { return Ok(false) };
-                let call = notary.calls().excuse(&excuse.request, &excuse.receipts);
+                let call = notary.calls().excuse(&excuse.request, excuse.word);
                 self.pay(&format!("excuse:{lease}"), &call).await
             }
             Act::Refund { lease } => self.about(lease, "refund", |calls, order| calls.refund(order)).await,

@@ -1,14 +1,10 @@
-//! States that validators say are kept back: the consumer's receipts for them, shown in time, excuse the provider, which is paid then.
-
-use std::fs::File;
-use std::io::Read;
+//! States that validators say are kept back: the consumer's word that it had them, shown in time, excuses the provider, which is paid
+//! then.
 
 use chain::B256;
 use chain::market::ReadError;
-use chain::notary::{Notary, NotaryEvent, Phase, Receipt, Request};
-use domain::Label;
-use evidence::{Tree, drawn_segments, tree};
-use wire::agent::{RECEIPTS_FILE, ReceiptDoc, bytes_of};
+use chain::notary::{Notary, NotaryEvent, Phase, Request};
+use wire::agent::bytes_of;
 
 use super::Provider;
 use super::error::ProviderError;
@@ -16,16 +12,14 @@ use super::state::{SeenLease, label_of};
 
 /// Pages of the notary's events that are looked through for one proof.
 const PAGES_MAX: usize = 1_000;
-/// More than the longest job leaves.
-const RECEIPTS_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
 /// What excuses the provider of a lease.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Excuse {
     /// As it was opened.
     pub(crate) request: Request,
-    /// For each leaf that a drawn segment begins or ends with, in order.
-    pub(crate) receipts: Vec<Receipt>,
+    /// The consumer's word for the root.
+    pub(crate) word: Vec<u8>,
 }
 
 /// The notary that judges leases of a market, where there is one.
@@ -38,8 +32,8 @@ pub(super) async fn judge_of(market: &chain::market::Market) -> Result<Option<No
 }
 
 impl Provider {
-    /// What can be shown for a lease whose states are said to be kept back. `None` where nobody says so, and where a receipt is
-    /// missing.
+    /// What can be shown for a lease whose states are said to be kept back. `None` where nobody says so, and where there is no
+    /// word.
     pub(super) async fn excuse(
         &self,
         lease: B256,
@@ -47,14 +41,19 @@ impl Provider {
     ) -> Result<Option<Excuse>, ProviderError> {
         let Some(notary) = &self.notary else { return Ok(None) };
         let Some(id) = notary.proof_of(seen.order.consumer, lease).await? else { return Ok(None) };
-        let found = notary.proof(id).await?.filter(|proof| proof.phase == Phase::Excusing && !proof.excused);
-        let Some(seed) = found.and_then(|proof| proof.seed) else { return Ok(None) };
-        let Some(request) = self.opened(notary, seen.block, id).await? else { return Ok(None) };
-        let Some(receipts) = self.receipts(&label_of(lease), &request, &seed.0) else {
-            tracing::warn!(%lease, "its states are said to be kept back, and receipts for them are missing");
+        let found = notary.proof(id).await?;
+        if !found.is_some_and(|proof| proof.phase == Phase::Excusing && !proof.excused) {
             return Ok(None);
-        };
-        Ok(Some(Excuse { request, receipts }))
+        }
+        let Some(request) = self.opened(notary, seen.block, id).await? else { return Ok(None) };
+        let left = self
+            .left(&label_of(lease))
+            .filter(|left| bytes_of(&left.commitment.root) == Some(request.root.0));
+        let word = left.and_then(|left| bytes_of::<65>(&left.acknowledgement?));
+        if word.is_none() {
+            tracing::warn!(%lease, "its states are said to be kept back, and the consumer's word for them is missing");
+        }
+        Ok(word.map(|word| Excuse { request, word: word.to_vec() }))
     }
 
     /// The request of a proof, which the notary tells once, as it is opened.
@@ -75,42 +74,4 @@ impl Provider {
         }
         Ok(None)
     }
-
-    /// Receipts for all leaves of the drawn segments, each with its way to the root.
-    fn receipts(&self, label: &Label, request: &Request, seed: &[u8; 32]) -> Option<Vec<Receipt>> {
-        let kept = self.kept(label)?;
-        let kept = kept.get(..usize::try_from(request.leaf_count).ok()?)?;
-        let leaves = kept.iter().map(|receipt| bytes_of(&receipt.leaf)).collect::<Option<Vec<[u8; 32]>>>()?;
-        let mut grown = Tree::default();
-        leaves.iter().for_each(|leaf| grown.push(*leaf));
-        if grown.root() != Some(request.root.0) {
-            return None;
-        }
-        let mut places: Vec<u32> = drawn_segments(seed, request.segments, request.sample)
-            .into_iter()
-            .flat_map(|segment| [segment, segment + 1])
-            .collect();
-        places.dedup();
-        places.into_iter().map(|place| receipt(kept, &leaves, usize::try_from(place).ok()?)).collect()
-    }
-
-    /// What the lease's agent left, by the places of the leaves.
-    fn kept(&self, label: &Label) -> Option<Vec<ReceiptDoc>> {
-        let file = File::open(self.folder.machines().join(label.as_str()).join(RECEIPTS_FILE)).ok()?;
-        let mut text = String::new();
-        file.take(RECEIPTS_BYTES_MAX).read_to_string(&mut text).ok()?;
-        // An agent that was killed may leave half a line, and it is the last one.
-        Some(text.lines().map_while(|line| serde_json::from_str(line).ok()).collect())
-    }
-}
-
-fn receipt(kept: &[ReceiptDoc], leaves: &[[u8; 32]], place: usize) -> Option<Receipt> {
-    let ReceiptDoc { index, signature, .. } = kept.get(place)?;
-    let signature: [u8; 65] = bytes_of(signature.as_deref()?)?;
-    Some(Receipt {
-        index: *index,
-        leaf: B256::from(*leaves.get(place)?),
-        siblings: tree::proof(leaves, place).into_iter().map(B256::from).collect(),
-        signature: signature.to_vec(),
-    })
 }

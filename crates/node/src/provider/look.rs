@@ -6,7 +6,7 @@ use std::io::Read;
 use chain::B256;
 use chain::market::{State, signer_of};
 use domain::Label;
-use wire::agent::{Commitment, bytes_of};
+use wire::agent::{Left, bytes_of};
 
 use super::Provider;
 use super::decide::{Agent, LeaseView, Signed, View};
@@ -93,12 +93,17 @@ impl Provider {
         }
     }
 
-    /// The last root of the lease's agent, if the agent signed it for this lease.
-    fn signed(&self, lease: B256, label: &Label) -> Option<Signed> {
+    /// What the lease's agent left.
+    pub(super) fn left(&self, label: &Label) -> Option<Left> {
         let file = File::open(self.folder.commitment(label)).ok()?;
         let mut text = Vec::new();
         file.take(COMMITMENT_BYTES_MAX).read_to_end(&mut text).ok()?;
-        let said: Commitment = serde_json::from_slice(&text).ok()?;
+        serde_json::from_slice(&text).ok()
+    }
+
+    /// The last root of the lease's agent, if the agent signed it for this lease.
+    fn signed(&self, lease: B256, label: &Label) -> Option<Signed> {
+        let said = self.left(label)?.commitment;
         let root = B256::from(bytes_of(&said.root)?);
         let signature = hex::decode(said.signature.strip_prefix("0x")?).ok()?;
         let agent = self.folder.agent_key(label, self.entropy.as_ref()).ok()?.address();

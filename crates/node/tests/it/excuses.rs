@@ -11,7 +11,7 @@ use domain::{Label, Verdict};
 use evidence::Leaf;
 use market::{Machine, MemoryMachine};
 use node::provider::{self, Folder, Given, Parts, Provider};
-use wire::agent::{BootDoc, RECEIPTS_FILE, hex_of};
+use wire::agent::{BootDoc, bytes_of, hex_of};
 
 use crate::common::DOLLAR;
 use crate::plane::{FIRST, JOB, Manner, Work};
@@ -76,27 +76,26 @@ impl Seller {
         (order, label, serde_json::from_slice(boot.expose()).unwrap())
     }
 
-    /// The agent does its work and ends; the consumer says of each state that it has it.
-    async fn worked(&mut self, scales: &Scales, label: &Label, boot: &BootDoc, lease: B256) {
+    /// The agent does its work and ends; the consumer says that it has all states, if it does.
+    async fn worked(&mut self, scales: &Scales, label: &Label, boot: &BootDoc, lease: B256, has_word: bool) {
         let folder = self.folder.machines().join(label.as_str());
         std::fs::create_dir_all(&folder).unwrap();
         let delegate = Delegate::of(boot, &folder, &OsEntropy).unwrap();
         let work = scales.plane.work();
-        let mut number = u64::from(FIRST);
-        for digest in &work.digests {
-            let leaf = Leaf::state(number, *digest);
+        let states =
+            (u64::from(FIRST)..).zip(&work.digests).map(|(number, digest)| Leaf::state(number, *digest));
+        let outputs = Leaf::outputs(u64::from(FIRST) + work.digests.len() as u64, work.outputs);
+        for leaf in states.chain([outputs]) {
             let commitment = delegate.commit(&JOB, leaf).unwrap().unwrap();
-            let digest = scales.notary.digests().upload(lease, number, B256::from(leaf.hash(&JOB)));
+            let root = B256::from(bytes_of::<32>(&commitment.root).unwrap());
+            let digest = scales.notary.digests().upload(lease, root, commitment.leaf_count);
             let word = hex_of(&scales.consumer_key.sign_digest(&digest.0).unwrap());
-            assert!(delegate.keep_receipt(&JOB, leaf, Some(&word)).unwrap(), "state {number}");
-            delegate.leave(&commitment).unwrap();
-            number += 1;
+            assert!(
+                delegate
+                    .leave(&commitment, Some(&word).filter(|_| has_word).map(String::as_str), !has_word)
+                    .unwrap()
+            );
         }
-        let leaf = Leaf::outputs(number, work.outputs);
-        let commitment = delegate.commit(&JOB, leaf).unwrap().unwrap();
-        delegate.keep_receipt(&JOB, leaf, None).unwrap();
-        delegate.leave(&commitment).unwrap();
-        assert_eq!(commitment.root, hex_of(&work.root.0));
         scales.clock.advance(600);
         self.machine.die(label);
         self.rest(scales).await;
@@ -111,10 +110,7 @@ async fn provider_with_the_consumers_word_for_its_states_is_paid_although_they_a
         let mut seller = Seller::new(&scales).await;
         let (order, label, boot) = seller.sold(&scales).await;
         let lease = scales.market.digests().lease(&order);
-        seller.worked(&scales, &label, &boot, lease).await;
-        if !has_word {
-            std::fs::remove_file(seller.folder.machines().join(label.as_str()).join(RECEIPTS_FILE)).unwrap();
-        }
+        seller.worked(&scales, &label, &boot, lease, has_word).await;
         let stake = scales.market.account(seller.provider.address()).await.unwrap().stake;
         // It serves what was never committed to.
         scales.plane.behave(Manner::OtherInputs);

@@ -9,3 +9,4 @@ mod guard;
 mod http;
 mod jobs;
 mod plane;
+mod words;

@@ -40,6 +40,10 @@ pub(crate) struct Plane {
 
 impl Plane {
     pub(crate) async fn start() -> Self {
+        Self::start_with(|registry| registry).await
+    }
+
+    pub(crate) async fn start_with(connect: impl FnOnce(Registry) -> Registry) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let keys = Arc::new(Keystore::open(&folder.path().join("keys"), &OsEntropy).unwrap());
         let clock = Arc::new(ManualClock(AtomicI64::new(1_800_000_000_000)));
@@ -51,7 +55,7 @@ impl Plane {
         let (user_address, agent_address) = (users.local_addr().unwrap(), agents.local_addr().unwrap());
         let engine = Engine::new(Parts {
             store: Store::open(folder.path(), "test").await.unwrap(),
-            registry: Registry::new([Arc::new(network) as Arc<dyn Network>]),
+            registry: connect(Registry::new([Arc::new(network) as Arc<dyn Network>])),
             keys: Arc::clone(&keys),
             clock: clock.clone(),
             entropy: Arc::new(OsEntropy),

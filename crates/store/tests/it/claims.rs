@@ -6,7 +6,14 @@ use crate::rows::{admit, execution_row, fund, job_row, lease_row, usd};
 
 fn claim(leaf_count: u32, root: u8) -> ClaimRow {
     let (digest, outputs) = (vec![root + 1; 32], leaf_count == 3);
-    ClaimRow { leaf_count, root: vec![root; 32], signature: vec![root; 65], digest, outputs }
+    ClaimRow {
+        leaf_count,
+        root: vec![root; 32],
+        signature: vec![root; 65],
+        digest,
+        outputs,
+        acknowledged: false,
+    }
 }
 
 #[tokio::test]

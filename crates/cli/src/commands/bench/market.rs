@@ -135,8 +135,10 @@ async fn play(engine: &Engine, boot: &Boot, folder: &Path) -> anyhow::Result<()>
     let job = bytes_of(&welcome.job_hash).context("the job has a hash")?;
     let commitment = delegate.commit(&job, Leaf::state(0, [0; 32]))?;
     let commitment = commitment.context("the provider introduces its agents")?;
-    again!(engine.agent_commitment(token.expose(), &commitment))?;
-    delegate.leave(&commitment)?;
+    let word = again!(engine.agent_commitment(token.expose(), &commitment))?;
+    if !delegate.leave(&commitment, word.signature.as_deref(), false)? {
+        return Err(anyhow::anyhow!("the control plane says nothing of what it was told"));
+    }
     let finish = Finish { result: FinishResult::Completed, segments_done: 0 };
     again!(engine.agent_finish(token.expose(), &finish))?;
     Ok(())
