@@ -7,6 +7,7 @@
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
@@ -60,6 +61,11 @@ pub(crate) fn run(root: &Path) -> Result<()> {
     Ok(())
 }
 
+/// A control plane that was asked to stop is waited for in steps of this ...
+const STOP_STEP: Duration = Duration::from_millis(50);
+/// ... this many times.
+const STOP_STEPS: u32 = 400;
+
 impl Plane {
     fn start(root: &Path, scratch: &Path) -> Result<Self> {
         let log = std::fs::File::create(scratch.join("up.log")).context("make the log of `waag up`")?;
@@ -91,7 +97,16 @@ impl Drop for Plane {
     }
 }
 
+/// Asks it to stop, since it stops what it started beside itself; kills it where it does not.
+#[expect(clippy::disallowed_methods, reason = "nothing else runs here that a wait could hold up")]
 fn end(child: &mut Child) {
+    let _ = Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
+    for _ in 0..STOP_STEPS {
+        if matches!(child.try_wait(), Ok(Some(_)) | Err(_)) {
+            return;
+        }
+        std::thread::sleep(STOP_STEP);
+    }
     // One that has ended by itself cannot be killed, and is waited for all the same.
     let _ = child.kill();
     let _ = child.wait();

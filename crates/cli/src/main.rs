@@ -8,6 +8,7 @@ mod follow;
 mod plane;
 mod settings;
 mod show;
+mod traces;
 
 use std::process::ExitCode;
 

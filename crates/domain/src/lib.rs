@@ -42,7 +42,7 @@ pub use retry::RetryStatus;
 pub use settlement::{CloudComparison, Settlement};
 pub use spec::{
     Budget, FailoverRule, FileMount, JobName, JobSpec, SegmentRange, SegmentRangeError, SpecError, Targets,
-    Verify, VerifyMethod, Window,
+    Verify, VerifyMethod, Window, WorkClass,
 };
 pub use time::{Millis, TimeError, Timestamp, TimestampError};
 

@@ -36,6 +36,8 @@ pub struct Offer {
     pub startup: Millis,
     /// How many are left, where the network says so.
     pub stock: Option<u32>,
+    /// Whether the network may take the machine away at any time (spot, preemptible).
+    pub interruptible: bool,
     /// What is known about the provider.
     pub assurance: Assurance,
     /// When the network told us.

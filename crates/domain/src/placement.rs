@@ -89,11 +89,13 @@ pub struct Terms {
     pub slippage: Usd,
     /// What distance to the users is worth, for inference.
     pub latency: Usd,
+    /// What jobs of its class cost on the network beyond what was expected.
+    pub class: Usd,
 }
 
 impl Terms {
     /// Each with its stable code.
-    pub const fn named(&self) -> [(&'static str, Usd); 6] {
+    pub const fn named(&self) -> [(&'static str, Usd); 7] {
         [
             ("egress", self.egress),
             ("checkpoints", self.checkpoints),
@@ -101,6 +103,7 @@ impl Terms {
             ("verification", self.verification),
             ("slippage", self.slippage),
             ("latency", self.latency),
+            ("class", self.class),
         ]
     }
 
@@ -115,6 +118,7 @@ impl Terms {
                 "verification" => terms.verification = usd,
                 "slippage" => terms.slippage = usd,
                 "latency" => terms.latency = usd,
+                "class" => terms.class = usd,
                 _ => return None,
             }
         }
@@ -136,6 +140,8 @@ pub enum Refusal {
     Region,
     /// Too little is known of the provider for the job's level.
     Assurance,
+    /// It may be taken away, or it stays, other than `resources.use_spot` says.
+    UseSpot,
     /// Not the cores asked for.
     Cpus,
     /// Not the memory asked for.
@@ -160,14 +166,19 @@ pub enum Refusal {
     Stock,
     /// This provider lost an execution of this job.
     ProviderLost,
+    /// The provider's promises are worth less than `waag.availability` asks.
+    Reputation,
+    /// The spot policy waits, or holds the other kind of machine for now.
+    SpotPolicy,
 }
 
 impl Refusal {
     /// All, in the order in which rules are tried.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 18] = [
         Self::Network,
         Self::Region,
         Self::Assurance,
+        Self::UseSpot,
         Self::Cpus,
         Self::Memory,
         Self::Disk,
@@ -180,6 +191,8 @@ impl Refusal {
         Self::Stale,
         Self::Stock,
         Self::ProviderLost,
+        Self::Reputation,
+        Self::SpotPolicy,
     ];
 
     /// The stable code in tables and JSON.
@@ -189,6 +202,9 @@ impl Refusal {
             Self::ValueUncovered => "value_uncovered",
             Self::Region => "region",
             Self::Assurance => "assurance",
+            Self::UseSpot => "use_spot",
+            Self::Reputation => "reputation",
+            Self::SpotPolicy => "spot_policy",
             Self::Cpus => "cpus",
             Self::Memory => "memory",
             Self::Disk => "disk",
@@ -241,8 +257,9 @@ mod tests {
             verification: usd(4_000),
             slippage: usd(50_000),
             latency: usd(600_000),
+            class: usd(7_000_000),
         };
-        assert_eq!(terms.sum(), usd(654_321));
+        assert_eq!(terms.sum(), usd(7_654_321));
         assert_eq!(Terms::from_named(terms.named()), Some(terms));
         assert_eq!(Terms::from_named([("luck", usd(1))]), None);
     }

@@ -59,6 +59,8 @@ pub struct JobSpec {
     pub name: JobName,
     /// Hardware.
     pub resources: Requirement,
+    /// Only machines that may be taken away, or only those that stay; both where it is not said.
+    pub use_spot: Option<bool>,
     /// Networks it may be bought on (`resources.infra`).
     pub infra: Targets,
     /// The dearest price per hour: the lower of `resources.max_hourly_cost` and `waag.budget.max_hourly_usd`.
@@ -81,6 +83,8 @@ pub struct JobSpec {
     pub budget: Budget,
     /// From the opening of its window, which is its admission where it names none, to the end.
     pub deadline: Millis,
+    /// How long the whole job runs, as far as its owner knows.
+    pub expected_run: Option<Millis>,
     /// When it may run.
     pub window: Window,
     /// Where it may run; empty is anywhere.
@@ -97,6 +101,47 @@ pub struct JobSpec {
     pub verify: Verify,
     /// What happens when a provider is lost.
     pub failover: FailoverRule,
+    /// The least chance that a provider keeps its promise, as a lower bound, in ten-thousandths; zero asks for none.
+    pub availability_bps: u32,
+    /// What kind of work it is.
+    pub class: Option<WorkClass>,
+}
+
+/// A kind of work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum WorkClass {
+    /// Answers requests while somebody waits.
+    Inference,
+    /// Trains a model.
+    Training,
+    /// Anything whose time is flexible.
+    Batch,
+    /// Prepares data, mostly on processors.
+    Preprocessing,
+    /// Makes images.
+    Rendering,
+}
+
+impl WorkClass {
+    /// All of them.
+    pub const ALL: [Self; 5] =
+        [Self::Inference, Self::Training, Self::Batch, Self::Preprocessing, Self::Rendering];
+
+    /// The stable code.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Inference => "inference",
+            Self::Training => "training",
+            Self::Batch => "batch",
+            Self::Preprocessing => "preprocessing",
+            Self::Rendering => "rendering",
+        }
+    }
+
+    /// The class with this code.
+    pub fn from_code(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|class| class.code() == code)
+    }
 }
 
 /// A folder or file of the user's machine and where it appears.
@@ -233,6 +278,9 @@ impl JobSpec {
         if self.deadline == Millis::ZERO || self.deadline > Millis::HOUR.times(24 * 365) {
             return wrong("waag.deadline", "a deadline is between 1ms and 365 days, for example 2h");
         }
+        if self.expected_run == Some(Millis::ZERO) {
+            return wrong("waag.expected_run", "a run takes more than no time, for example 6h");
+        }
         if let Window { start_after: Some(after), finish_by: Some(by) } = self.window
             && by <= after
         {
@@ -246,6 +294,12 @@ impl JobSpec {
         }
         if self.failover.attempts > 20 {
             return wrong("waag.failover.attempts", "at most 20 further attempts");
+        }
+        if self.availability_bps >= 10_000 {
+            return wrong(
+                "waag.availability",
+                "a floor is below 1: no provider is certain, for example 0.95",
+            );
         }
         if self.value_at_risk.is_negative() {
             return wrong("waag.value_at_risk_usd", "a value at risk is not negative");

@@ -31,6 +31,8 @@ pub struct Config {
     pub no_offer_retry: Millis,
     /// How long a job is assumed to run until it has been measured.
     pub assumed_run: Millis,
+    /// How many times as fast as it was recorded the networks' spot capacity is played; 1 where it is real.
+    pub spot_pace: u32,
     /// A live lease is looked at after this.
     pub observe_every: Millis,
     /// A lease that is not live after this is given up.
@@ -104,6 +106,7 @@ impl Default for Config {
             no_offer_patience: secs(600),
             no_offer_retry: secs(5),
             assumed_run: secs(600),
+            spot_pace: 1,
             observe_every: secs(10),
             startup_patience: secs(600),
             release_margin: secs(60),

@@ -11,6 +11,7 @@ use store::{JobRow, Store};
 use tokio::sync::watch;
 
 use crate::offers::Catalogue;
+use crate::placements::Brokers;
 use crate::proofs::Openings;
 use crate::{Config, Error};
 
@@ -44,6 +45,7 @@ pub(crate) struct Context {
     pub(crate) config: Config,
     pub(crate) agent_url: String,
     catalogue: Mutex<Catalogue>,
+    brokers: Mutex<Brokers>,
     watch: Mutex<Watch>,
     openings: Mutex<Openings>,
     changes: watch::Sender<u64>,
@@ -70,6 +72,7 @@ impl Context {
             agent_url: parts.agent_url,
             config: parts.config,
             catalogue: Mutex::new(Catalogue::default()),
+            brokers: Mutex::new(Brokers::default()),
             watch: Mutex::new(Watch { listening: Listening::new(gap_max), heard: HashMap::new() }),
             openings: Mutex::new(Openings::default()),
             changes: watch::Sender::new(0),
@@ -89,6 +92,10 @@ impl Context {
     // A panic while one of these is held leaves whole values behind, so a poisoned lock is as good as any.
     pub(crate) fn catalogue(&self) -> MutexGuard<'_, Catalogue> {
         self.catalogue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn brokers(&self) -> MutexGuard<'_, Brokers> {
+        self.brokers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn watch(&self) -> MutexGuard<'_, Watch> {

@@ -260,6 +260,9 @@ impl Engine {
         let mut situation = self.context.situation(job, spec, &history, cause, self.context.now()).await?;
         let mut lost = history.lost.clone();
         for lease in self.context.store.lease_list(job.id).await? {
+            if lease.interruptible {
+                continue;
+            }
             if let (LeaseState::Live, Some(provider)) = (lease.state, lease.provider) {
                 lost.push((lease.network, provider));
             }
@@ -351,6 +354,7 @@ fn offer_doc(offer: &Offer, now: Timestamp, expected: Option<Usd>, refused: Opti
         quoted: format!("{} {}", offer.quote.amount, offer.quote.unit),
         expected_usd: expected,
         firmness: offer.firmness.code().to_owned(),
+        interruptible: offer.interruptible,
         age_ms: now.since(offer.seen_at).0,
         simulated: offer.simulated,
         refused,

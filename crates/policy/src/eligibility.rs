@@ -32,6 +32,9 @@ pub(crate) fn broken_rule(
     if let Some(refusal) = provider_refusal(situation, offer.region, offer.assurance, assigned_later) {
         return Some(refusal);
     }
+    if spec.use_spot.is_some_and(|spot| spot != offer.interruptible) {
+        return Some(Refusal::UseSpot);
+    }
     let fits = |wanted: &_| offer.fit(wanted);
     if let Some(gap) = spec.resources.gap_by(offer.cpus_milli, offer.memory_mib, offer.disk_mib, fits) {
         return Some(match gap {
@@ -44,7 +47,9 @@ pub(crate) fn broken_rule(
     if spec.max_hourly.is_some_and(|cap| offer.price > cap) {
         return Some(Refusal::HourlyPrice);
     }
-    if estimate.hold.max(estimate.total) > situation.budget_left {
+    // Checks are paid from what the work leaves, and are left out where that is too little.
+    let work = estimate.total - estimate.terms.verification;
+    if estimate.hold.max(work) > situation.budget_left {
         return Some(Refusal::Budget);
     }
     if situation.now + estimate.span > situation.deadline_at {
@@ -54,7 +59,7 @@ pub(crate) fn broken_rule(
     if offer.price.per_hour() <= Usd::ZERO || offer.fee.is_negative() {
         return Some(Refusal::PriceUnknown);
     }
-    if !covers_value(situation, offer.network, estimate.total) {
+    if !covers_value(situation, offer.network, work) {
         return Some(Refusal::ValueUncovered);
     }
     if situation.now.since(offer.seen_at) > situation.stale_after
@@ -68,14 +73,26 @@ pub(crate) fn broken_rule(
     if offer.stock == Some(0) || remembered {
         return Some(Refusal::Stock);
     }
-    was_lost(situation, offer.network, offer.provider?).then_some(Refusal::ProviderLost)
+    let Some(provider) = offer.provider else { return held_back(situation, offer) };
+    if was_lost(situation, offer.network, provider) {
+        return Some(Refusal::ProviderLost);
+    }
+    if situation.knowledge.promise_bps(offer.network, provider) < spec.availability_bps {
+        return Some(Refusal::Reputation);
+    }
+    held_back(situation, offer)
+}
+
+/// What the spot policy holds instead, for now.
+fn held_back(situation: &Situation<'_>, offer: &Facts<'_>) -> Option<Refusal> {
+    (!situation.tenure.admits(offer.interruptible)).then_some(Refusal::SpotPolicy)
 }
 
 /// Whether a wrong result is worth no more than what a provider would lose by it.
-fn covers_value(situation: &Situation<'_>, network: &NetworkName, total: Usd) -> bool {
+fn covers_value(situation: &Situation<'_>, network: &NetworkName, work: Usd) -> bool {
     let at_risk = situation.spec.value_at_risk;
     let cover = situation.covers.get(network).copied().unwrap_or_default();
-    at_risk <= Usd::ZERO || at_risk <= total.basis_points(cover)
+    at_risk <= Usd::ZERO || at_risk <= work.basis_points(cover)
 }
 
 /// The rules about a provider, for one that the network assigned after the purchase; keys and inputs wait for `None`.
@@ -86,8 +103,10 @@ pub fn refusal_of_assigned(
     region: Option<&Region>,
     assurance: Assurance,
 ) -> Option<Refusal> {
+    let promise = situation.knowledge.promise_bps(network, provider);
     provider_refusal(situation, region, assurance, false)
         .or_else(|| was_lost(situation, network, provider).then_some(Refusal::ProviderLost))
+        .or_else(|| (promise < situation.spec.availability_bps).then_some(Refusal::Reputation))
 }
 
 fn was_lost(situation: &Situation<'_>, network: &NetworkName, provider: &ProviderName) -> bool {

@@ -7,10 +7,11 @@
 //! compute      = price x what is billed of start-up and work
 //! checkpoints  = price x saving
 //! interruption = price x span x loss rate x (start-up + half a segment): work done again
-//! verification = compute x share that validators get
+//! verification = compute x share that validators get, of the job and of the network
 //! slippage     = (compute + checkpoints + fees) x share lost by changing money
 //! egress       = GiB moved x price per GiB
 //! latency      = what the region's distance is worth
+//! class        = compute x share that jobs of this class cost there beyond what was expected
 //! total        = compute + fees + all of these
 //! ```
 //!
@@ -19,9 +20,10 @@
 
 use std::collections::BTreeMap;
 
-use domain::{Estimate, Gpu, GpuModel, Millis, NetworkName, Region, Terms, Usd, UsdPerHour};
+use domain::{Estimate, Gpu, GpuModel, Millis, NetworkName, ProviderName, Region, Terms, Usd, WorkClass};
 
 use crate::facts::Facts;
+use crate::learning::classes::{self, Classes};
 use crate::placement::Situation;
 
 /// What was measured or is assumed beside job and offer. Empty where nothing is known.
@@ -32,6 +34,13 @@ pub struct Knowledge {
     pub speeds_permille: BTreeMap<GpuModel, u32>,
     /// What each network is known for.
     pub networks: BTreeMap<NetworkName, NetworkFacts>,
+    /// What each provider that we had is known for, by network and name.
+    pub providers: BTreeMap<NetworkName, BTreeMap<ProviderName, ProviderFacts>>,
+    /// What jobs of a class cost on a network beyond what was expected, in ten-thousandths; where nothing was measured the matrix of
+    /// [`classes`] says.
+    pub classes: BTreeMap<WorkClass, BTreeMap<NetworkName, u32>>,
+    /// The lower bound of the chance that a provider of which nothing was seen keeps its promise, in ten-thousandths.
+    pub newcomer_bps: u32,
     /// What each region's distance to the users is worth; an offer's region takes the longest name that holds it.
     pub latency: BTreeMap<Region, Usd>,
     /// What is moved out of the network, in MiB.
@@ -43,8 +52,10 @@ pub struct Knowledge {
 /// What is known about a network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct NetworkFacts {
-    /// Executions lost per million hours.
+    /// Executions lost per million hours on machines that stay.
     pub losses_per_million_hours: u32,
+    /// Machines taken away per million hours, of those that may be.
+    pub taken_per_million_hours: u32,
     /// Price of a GiB moved out.
     pub egress_per_gib: Usd,
     /// What validators get, in ten-thousandths of the machine time they check.
@@ -53,10 +64,22 @@ pub struct NetworkFacts {
     pub slippage_bps: u32,
 }
 
+/// What is known about a provider.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ProviderFacts {
+    /// Executions lost per million hours on its machines that stay.
+    pub losses_per_million_hours: u32,
+    /// The lower bound of the chance that it keeps its next promise, in ten-thousandths.
+    pub promise_bps: u32,
+}
+
 /// Nothing is known.
 pub static NOTHING_KNOWN: Knowledge = Knowledge {
     speeds_permille: BTreeMap::new(),
     networks: BTreeMap::new(),
+    providers: BTreeMap::new(),
+    classes: BTreeMap::new(),
+    newcomer_bps: 0,
     latency: BTreeMap::new(),
     egress_mib: 0,
     checkpoint_bps: 0,
@@ -68,6 +91,30 @@ const MILLION_HOURS_MS: u128 = 1_000_000 * Millis::HOUR.0 as u128;
 impl Knowledge {
     fn network(&self, name: &NetworkName) -> NetworkFacts {
         self.networks.get(name).copied().unwrap_or_default()
+    }
+
+    fn provider(&self, network: &NetworkName, provider: &ProviderName) -> Option<&ProviderFacts> {
+        self.providers.get(network)?.get(provider)
+    }
+
+    /// The lower bound of the chance that a provider keeps its next promise, in ten-thousandths.
+    pub fn promise_bps(&self, network: &NetworkName, provider: &ProviderName) -> u32 {
+        self.provider(network, provider).map_or(self.newcomer_bps, |known| known.promise_bps)
+    }
+
+    /// Losses in a million hours on an offer: its provider's where we had it, else its network's.
+    fn losses_per_million_hours(&self, offer: &Facts<'_>) -> u32 {
+        let network = self.network(offer.network);
+        if offer.interruptible {
+            return network.taken_per_million_hours;
+        }
+        let known = offer.provider.and_then(|provider| self.provider(offer.network, provider));
+        known.map_or(network.losses_per_million_hours, |known| known.losses_per_million_hours)
+    }
+
+    fn class_bps(&self, class: WorkClass, network: &NetworkName) -> u32 {
+        let measured = self.classes.get(&class).and_then(|networks| networks.get(network));
+        measured.copied().unwrap_or_else(|| classes::surcharge_bps(&Classes::default(), class, network))
     }
 
     fn latency_of(&self, region: Option<&Region>) -> Usd {
@@ -120,10 +167,14 @@ pub fn estimate(situation: &Situation<'_>, offer: &Facts<'_>) -> Estimate {
     let terms = Terms {
         egress: egress(network.egress_per_gib, known.egress_mib),
         checkpoints,
-        interruption: interruption(situation, offer.price, offer.startup, work, span, network),
-        verification: share(compute, network.verification_bps),
+        interruption: interruption(situation, offer, work, span),
+        verification: share(compute, network.verification_bps.saturating_add(situation.verification_bps)),
         slippage: share(spent, network.slippage_bps),
         latency: known.latency_of(offer.region),
+        class: situation
+            .spec
+            .class
+            .map_or(Usd::ZERO, |class| share(compute, known.class_bps(class, offer.network))),
     };
     let held_for = span.times(2) + situation.release_margin;
     let hold = offer.billing.ceiling(offer.price, held_for) + offer.fee;
@@ -140,21 +191,15 @@ fn egress(per_gib: Usd, mib: u64) -> Usd {
 }
 
 /// Losses come at a constant rate here; the figure is an expectation, and short-lived machines die younger than that.
-fn interruption(
-    situation: &Situation<'_>,
-    price: UsdPerHour,
-    startup: Millis,
-    work: Millis,
-    span: Millis,
-    network: NetworkFacts,
-) -> Usd {
-    if network.losses_per_million_hours == 0 {
+fn interruption(situation: &Situation<'_>, offer: &Facts<'_>, work: Millis, span: Millis) -> Usd {
+    let rate = situation.knowledge.losses_per_million_hours(offer);
+    if rate == 0 {
         return Usd::ZERO;
     }
-    let again = u128::from(redo(situation, startup, work).0);
-    let rate = u128::from(network.losses_per_million_hours);
-    let lost = u128::from(span.0).saturating_mul(rate).saturating_mul(again).div_ceil(MILLION_HOURS_MS);
-    price.charge(Millis(u64::try_from(lost).unwrap_or(u64::MAX)))
+    let again = u128::from(redo(situation, offer.startup, work).0);
+    let lost =
+        u128::from(span.0).saturating_mul(rate.into()).saturating_mul(again).div_ceil(MILLION_HOURS_MS);
+    offer.price.charge(Millis(u64::try_from(lost).unwrap_or(u64::MAX)))
 }
 
 /// What a loss costs in time: another start and, on average, half a segment.
@@ -167,7 +212,7 @@ fn redo(situation: &Situation<'_>, startup: Millis, work: Millis) -> Millis {
 /// network's rate, are no more than there is time to make up for (Poisson). `None` where no loss rate is known.
 pub fn finish_chance_bps(situation: &Situation<'_>, offer: &Facts<'_>) -> Option<u32> {
     let known = situation.knowledge;
-    let rate = known.network(offer.network).losses_per_million_hours;
+    let rate = known.losses_per_million_hours(offer);
     if rate == 0 {
         return None;
     }

@@ -45,14 +45,44 @@ pub struct Situation<'a> {
     /// What a wrong result may be worth on a network, in ten-thousandths of the price, so that checks and stake still outweigh it;
     /// nothing on those that are not named.
     pub covers: &'a BTreeMap<NetworkName, u32>,
+    /// What checking the work costs on any network, in ten-thousandths of its machine time.
+    pub verification_bps: u32,
     /// What was measured or is assumed beside job and offers.
     pub knowledge: &'a Knowledge,
+    /// Which kind of machine the spot policy holds for now.
+    pub tenure: Tenure,
     /// Whether an execution was lost, so that `failover.to` applies.
     pub failover: bool,
     /// Older offers are not relied on.
     pub stale_after: Millis,
     /// What a release may still take.
     pub release_margin: Millis,
+}
+
+/// Which machines may be bought now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Tenure {
+    /// Either kind.
+    #[default]
+    Any,
+    /// Those that may be taken away.
+    Spot,
+    /// Those that stay.
+    OnDemand,
+    /// None.
+    Idle,
+}
+
+impl Tenure {
+    /// Whether a machine may be bought that may be taken away, or that stays.
+    pub const fn admits(self, interruptible: bool) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Spot => interruptible,
+            Self::OnDemand => !interruptible,
+            Self::Idle => false,
+        }
+    }
 }
 
 /// How long a job is taken to run that has not been measured: `assumed`, and at most half of the time it has left, so
@@ -127,7 +157,7 @@ pub fn place(
 ///   replaces  ID                                                       (where it has a parent)
 ///   offers    N admissible, N refused, catalogue version N
 ///    1. NETWORK REFERENCE PROVIDER in REGION: total $T = SPAN (STARTUP to start) at $P/h is $COMPUTE + fees $FEES + CODE $TERM; hold $H; FIRMNESS BILLING
-///        then a term for each of `Terms` that is not zero, ", simulated", "; done in time by N %" and "; lost here before" where they hold
+///        then a term for each of `Terms` that is not zero, ", may be taken away", ", simulated", "; done in time by N %" and "; lost here before" where they hold
 ///   refused   COUNT CODE                                               (in the order of `Refusal::ALL`)
 /// ```
 ///
@@ -170,6 +200,7 @@ fn ranked_line(ranked: &Ranked) -> String {
         Billing::Prepaid { span, refundable: true } => format!("prepaid {span}, unused time refunded"),
         Billing::Prepaid { span, refundable: false } => format!("prepaid {span}, no refund"),
     };
+    let may_be_taken = if offer.interruptible { ", may be taken away" } else { "" };
     let simulated = if offer.simulated { ", simulated" } else { "" };
     let lost_here = if ranked.lost_here { "; lost here before" } else { "" };
     let chance = ranked
@@ -181,7 +212,7 @@ fn ranked_line(ranked: &Ranked) -> String {
         .map(|(code, usd)| format!(" + {code} ${usd}"))
         .collect();
     format!(
-        "{} {reference} {provider} in {region}: total ${} = {} ({} to start) at ${}/h is ${} + fees ${}{terms}; hold ${}; {} {billing}{simulated}{chance}{lost_here}",
+        "{} {reference} {provider} in {region}: total ${} = {} ({} to start) at ${}/h is ${} + fees ${}{terms}; hold ${}; {} {billing}{may_be_taken}{simulated}{chance}{lost_here}",
         offer.id.network,
         estimate.total,
         estimate.span,

@@ -44,6 +44,13 @@ pub fn replayed(segments: u32, sample: u32) -> u32 {
     segments.min(sample.min(segments.saturating_sub(2)) + 2)
 }
 
+/// What checking all of a job's work is expected to cost, in ten-thousandths of its machine time, the least fee aside.
+pub fn share_bps(rules: &Rules, spec: &JobSpec) -> u32 {
+    let segments = u64::from(spec.verify.segments.max(1));
+    let replays = u64::from(rules.validators) * u64::from(replayed(spec.verify.segments, spec.verify.sample));
+    u32::try_from((replays * u64::from(rules.replay_bps)).div_ceil(segments)).unwrap_or(u32::MAX)
+}
+
 /// What is asked for about work of so many segments that costs `price`. Work that was not brought to its end is replayed whole:
 /// its provider may have left because it would be found out.
 pub fn terms(rules: &Rules, spec: &JobSpec, segments: u32, whole: bool, price: Usd) -> Terms {

@@ -2,11 +2,12 @@
 
 use domain::{
     EndReason, ExecutionId, HoldId, JobId, LeaseEvent, LeaseId, LeaseState, Millis, NetworkName,
-    ProviderName, Region, Timestamp, Usd,
+    ProviderName, Region, Timestamp, Usd, WorkClass,
 };
 use sqlx::sqlite::SqliteRow;
 
 use crate::error::Doing;
+use crate::lease_records::class_of;
 use crate::row::Columns;
 use crate::{Error, Store, Tx};
 
@@ -23,6 +24,12 @@ pub struct LeaseRow {
     pub network: NetworkName,
     /// The offer as bought, as text: the price is frozen here.
     pub offer: String,
+    /// Whether the network may take the machine away at any time.
+    pub interruptible: bool,
+    /// What kind of work its job is, if that says so.
+    pub class: Option<WorkClass>,
+    /// What was expected to be billed for the rest of the job, where it was known how long that runs.
+    pub expected: Option<Usd>,
     /// Where it stands.
     pub state: LeaseState,
     /// Rises with every change.
@@ -61,17 +68,6 @@ pub struct LeaseRow {
     pub due_at: Timestamp,
 }
 
-/// What became of a network's leases.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NetworkRecord {
-    /// Which network.
-    pub network: NetworkName,
-    /// Executions that were lost there.
-    pub lost: u64,
-    /// How long all leases lived together.
-    pub ran: Millis,
-}
-
 /// A guarded change of a lease.
 #[derive(Debug, Clone, Default)]
 pub struct LeaseChange {
@@ -100,7 +96,7 @@ pub struct LeaseChange {
 macro_rules! select {
     ($tail:literal) => {
         sqlx::query(concat!(
-            "SELECT id, job, execution, network, offer, state, reason, generation, hold, intent, span, provider, \
+            "SELECT id, job, execution, network, offer, interruptible, class, expected, state, reason, generation, hold, intent, span, provider, \
              region, created_at, submitted_at, absent_since, live_at, until_at, close_at, ended_at, billed, tries, settled, due_at \
              FROM lease ",
             $tail
@@ -130,6 +126,9 @@ fn lease_of(row: &SqliteRow) -> Result<LeaseRow, Error> {
         execution: c.parsed("execution")?,
         network: c.parsed("network")?,
         offer: c.text("offer")?,
+        interruptible: c.flag("interruptible")?,
+        class: class_of(&c)?,
+        expected: c.maybe_int("expected")?.map(Usd::from_micros),
         state: state_of(&c)?,
         generation: c.int("generation")?,
         hold: c.parsed("hold")?,
@@ -176,31 +175,6 @@ impl Store {
             .await
             .doing("list leases")?;
         rows.iter().map(lease_of).collect()
-    }
-
-    /// What became of leases that were created since then and went live, by network.
-    ///
-    /// # Errors
-    /// The database could not be read.
-    pub async fn lease_records(&self, since: Timestamp, now: Timestamp) -> Result<Vec<NetworkRecord>, Error> {
-        let rows = sqlx::query(
-            "SELECT l.network AS network, SUM(CASE WHEN x.state = 'lost' THEN 1 ELSE 0 END) AS lost, \
-             SUM(COALESCE(l.ended_at, $2) - l.live_at) AS ran \
-             FROM lease l JOIN execution x ON x.id = l.execution \
-             WHERE l.created_at >= $1 AND l.live_at IS NOT NULL GROUP BY l.network ORDER BY l.network",
-        )
-        .bind(since.0)
-        .bind(now.0)
-        .fetch_all(&self.read)
-        .await
-        .doing("sum up what became of leases")?;
-        let record = |row: &SqliteRow| {
-            let c = Columns(row);
-            // A clock that was set back makes a lease end before it was live.
-            let ran = Millis(u64::try_from(c.int("ran")?).unwrap_or(0));
-            Ok(NetworkRecord { network: c.parsed("network")?, lost: c.size("lost")?, ran })
-        };
-        rows.iter().map(record).collect()
     }
 
     /// Open leases that are due, at most `limit`.
@@ -278,7 +252,7 @@ impl Tx {
     pub async fn lease_insert(&mut self, lease: &LeaseRow) -> Result<(), Error> {
         sqlx::query(
             "INSERT INTO lease (id, job, execution, network, offer, state, hold, intent, span, created_at, submitted_at, \
-             due_at, seq) VALUES ($1, $2, $3, $4, $5, 'intended', $6, $7, $8, $9, $10, $11, \
+             due_at, interruptible, class, expected, seq) VALUES ($1, $2, $3, $4, $5, 'intended', $6, $7, $8, $9, $10, $11, $12, $13, $14, \
              (SELECT COALESCE(MAX(seq), 0) + 1 FROM lease WHERE job = $2))",
         )
         .bind(lease.id.to_string())
@@ -292,6 +266,9 @@ impl Tx {
         .bind(lease.created_at.0)
         .bind(lease.submitted_at.0)
         .bind(lease.due_at.0)
+        .bind(i64::from(lease.interruptible))
+        .bind(lease.class.map(WorkClass::code))
+        .bind(lease.expected.map(Usd::column))
         .execute(self.conn())
         .await
         .doing("insert a lease")?;

@@ -14,7 +14,7 @@ use crate::objects::remove_unnamed;
 use crate::{AuditFiles, Error, Objects};
 
 pub(crate) const CONTROL_PLANE: &str = "control-plane";
-const SCHEMA_VERSION: &str = "4";
+const SCHEMA_VERSION: &str = "5";
 const READERS_MAX: u32 = 4;
 /// The database is in this process, so a connection does not go stale while nobody uses it.
 const PING: bool = false;

@@ -48,10 +48,16 @@ struct OfferRow {
     firmness: FirmnessRow,
     startup: Millis,
     stock: Option<u32>,
+    #[serde(default, skip_serializing_if = "is_false")]
+    interruptible: bool,
     assurance: AssuranceRow,
     seen_at: Timestamp,
     valid_until: Option<Timestamp>,
     simulated: bool,
+}
+
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 #[derive(Serialize, Deserialize)]
@@ -239,6 +245,7 @@ fn offer_row(offer: &Offer) -> OfferRow {
         },
         startup: offer.startup,
         stock: offer.stock,
+        interruptible: offer.interruptible,
         assurance: match offer.assurance {
             Assurance::Claimed => AssuranceRow::Claimed,
             Assurance::Audited => AssuranceRow::Audited,
@@ -284,6 +291,7 @@ fn offer_of(row: OfferRow) -> Result<Offer, DocError> {
         },
         startup: row.startup,
         stock: row.stock,
+        interruptible: row.interruptible,
         assurance: match row.assurance {
             AssuranceRow::Claimed => Assurance::Claimed,
             AssuranceRow::Audited => Assurance::Audited,

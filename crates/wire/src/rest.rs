@@ -113,6 +113,8 @@ pub struct OfferDoc {
     pub expected_usd: Option<Usd>,
     /// `firm`, `auction` or `queue`.
     pub firmness: String,
+    /// Whether the network may take the machine away at any time.
+    pub interruptible: bool,
     /// Milliseconds since the network said so.
     pub age_ms: u64,
     /// Whether it is simulated.

@@ -21,6 +21,7 @@ fn plan(terms: Terms, chance_bps: Option<u32>) -> Placement {
         firmness: Firmness::Firm,
         startup: Millis(5),
         stock: None,
+        interruptible: false,
         assurance: Assurance::Claimed,
         seen_at: Timestamp(1),
         valid_until: None,

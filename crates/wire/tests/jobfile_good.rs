@@ -40,6 +40,7 @@ fn a_minimal_file_gets_the_documented_defaults() {
     assert_eq!((spec.level, spec.deadline, spec.verify), (Level::Standard, DEFAULT_DEADLINE, DEFAULT_VERIFY));
     assert_eq!((spec.budget.max_total, spec.max_hourly), (DEFAULT_MAX_TOTAL, None));
     assert_eq!(spec.failover, FailoverRule { attempts: DEFAULT_ATTEMPTS, to: Targets::Any });
+    assert_eq!((spec.use_spot, spec.availability_bps, spec.class), (None, 0, None));
     assert!(!spec.network && spec.regions.is_empty() && secrets.is_empty());
     assert_eq!(
         good("empty-blocks.yaml").spec,
@@ -69,6 +70,9 @@ fn every_key_that_runs_is_read() {
     assert_eq!(spec.resources.disk_mib, Some(256 * 1024));
     assert_eq!(spec.resources.accelerators, Some(Accelerators { model: "H100-80GB".into(), count: 8 }));
     assert_eq!(spec.infra, only(&["aws"]));
+    assert_eq!((spec.use_spot, spec.availability_bps), (Some(true), 9_500));
+    assert_eq!(spec.expected_run, Some(domain::Millis::HOUR.times(6)));
+    assert_eq!(spec.class, Some(domain::WorkClass::Training));
     assert_eq!(spec.regions, ["us-east-1".parse().unwrap()].into());
     assert_eq!(spec.max_hourly.unwrap().per_hour(), usd("12.5"), "the lower of the two caps");
     assert_eq!(spec.workdir.as_deref(), Some("../project"));

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{
     Accelerators, Budget, FailoverRule, FileMount, JobSpec, Level, Millis, Need, NetworkName, Region,
-    Requirement, Targets, Timestamp, Usd, UsdPerHour, Verify, VerifyMethod, Window,
+    Requirement, Targets, Timestamp, Usd, UsdPerHour, Verify, VerifyMethod, Window, WorkClass,
 };
 use proptest::collection::{btree_map, btree_set, vec};
 use proptest::option;
@@ -173,12 +173,14 @@ fn work() -> impl Strategy<Value = Work> {
 
 fn spec() -> impl Strategy<Value = JobSpec> {
     let level = prop_oneof![Just(Level::Standard), Just(Level::High), Just(Level::Critical)];
-    let money = (usd(), option::of(usd()), prop_oneof![Just(Usd::ZERO), usd()]);
+    let machine =
+        (option::of(any::<bool>()), 0u32..10_000, option::of(prop::sample::select(&WorkClass::ALL[..])));
+    let money = (usd(), option::of(usd()), prop_oneof![Just(Usd::ZERO), usd()], machine);
     let paths = (option::of(inside("/checkpoint")), option::of(inside("/outputs")));
     let terms = (
         level,
         money,
-        (1u64..=365 * 24 * 3_600_000, window()),
+        (1u64..=365 * 24 * 3_600_000, window(), option::of(1u64..=365 * 24 * 3_600_000)),
         regions(),
         paths,
         any::<bool>(),
@@ -190,8 +192,8 @@ fn spec() -> impl Strategy<Value = JobSpec> {
             let (envs, mut secrets, workdir, mounts, setup, run) = work;
             let (
                 level,
-                (max_total, max_hourly, value_at_risk),
-                (deadline, window),
+                (max_total, max_hourly, value_at_risk, (use_spot, availability_bps, class)),
+                (deadline, window, expected_run),
                 regions,
                 paths,
                 network,
@@ -203,6 +205,7 @@ fn spec() -> impl Strategy<Value = JobSpec> {
             JobSpec {
                 name: name.parse().unwrap(),
                 resources,
+                use_spot,
                 infra,
                 max_hourly: max_hourly.map(UsdPerHour::new),
                 envs,
@@ -214,6 +217,7 @@ fn spec() -> impl Strategy<Value = JobSpec> {
                 level,
                 budget: Budget { max_total },
                 deadline: Millis(deadline),
+                expected_run: expected_run.map(Millis),
                 window,
                 regions,
                 checkpoint_path: paths.0,
@@ -222,6 +226,8 @@ fn spec() -> impl Strategy<Value = JobSpec> {
                 network,
                 verify,
                 failover,
+                availability_bps,
+                class,
             }
         },
     )

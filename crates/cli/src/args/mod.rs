@@ -56,6 +56,28 @@ pub(crate) enum Color {
     Never,
 }
 
+/// What `waag up` adds to the settings.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Up {
+    /// Folder with recorded spot capacity (`spot/index.csv`), which the simulated network sim-spot plays [setting: networks.simulated.trace]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) trace: Option<PathBuf>,
+    /// How many times as fast as recorded it is played [setting: networks.simulated.trace_pace]
+    #[arg(long, value_name = "N", requires = "trace")]
+    pub(crate) trace_pace: Option<u32>,
+}
+
+impl Up {
+    /// Key, value and flag of each setting that is named.
+    pub(crate) fn settings(&self) -> Vec<(&'static str, String, &'static str)> {
+        let trace =
+            self.trace.as_ref().map(|at| ("networks.simulated.trace", at.display().to_string(), "--trace"));
+        let pace =
+            self.trace_pace.map(|pace| ("networks.simulated.trace_pace", pace.to_string(), "--trace-pace"));
+        trace.into_iter().chain(pace).collect()
+    }
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Run a whole job on a simulated market, with a provider that dies on the way
@@ -65,9 +87,9 @@ pub(crate) enum Command {
     Demo,
     /// Start the control plane and stay until Ctrl-C
     #[command(
-        after_help = "Examples:\n  waag up\n  waag up --data /srv/waag\n\nWork goes on while it is away: the next `waag up` on the same folder adopts it."
+        after_help = "Examples:\n  waag up\n  waag up --data /srv/waag\n  waag up --trace traces --trace-pace 300\n\nWork goes on while it is away: the next `waag up` on the same folder adopts it."
     )]
-    Up,
+    Up(Up),
     /// Run a job: find the best offer, buy it, watch it, settle it
     #[command(
         after_help = "Examples:\n  waag run job.yaml\n  waag run job.yaml --detach --key nightly-2026-11-22\n  waag run job.yaml --json > result.json\n\nOn a terminal the plan is shown first and asked about. The job's budget is the most it can cost."

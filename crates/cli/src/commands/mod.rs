@@ -38,13 +38,17 @@ pub(crate) struct Session<'a> {
 }
 
 pub(crate) async fn dispatch(args: Args, out: &Out) -> Done {
-    let flags = Flags { data: args.global.data.clone(), config: args.global.config.clone() };
+    let named = match &args.command {
+        Command::Up(up) => up.settings(),
+        _ => Vec::new(),
+    };
+    let flags = Flags { data: args.global.data.clone(), config: args.global.config.clone(), named };
     let settings = || Settings::load(&flags);
     let session =
         || -> Done<Session<'_>> { Ok(Session { out, client: Client::of_folder(&settings()?.data)? }) };
     match args.command {
         Command::Demo => demo::run(settings()?, out).await,
-        Command::Up => up::run(settings()?, out).await,
+        Command::Up(_) => up::run(settings()?, out).await,
         Command::Run(run) => run::run(&session()?, &run).await,
         Command::Offers(args) if args.listed() => catalog::offers(settings, &args, out),
         Command::Offers(args) => offers::run(&session()?, args.file.as_deref()).await,

@@ -88,9 +88,14 @@ fn row(rank: Option<usize>, offer: &OfferDoc) -> Vec<String> {
         offer.price_usd_hour.to_string(),
         offer.expected_usd.map_or_else(|| "-".to_owned(), |usd| usd.to_string()),
         age(offer.age_ms),
-        if offer.simulated { "simulated" } else { "" }.to_owned(),
+        kind(offer),
         unknown(&offer.refused, ""),
     ]
+}
+
+fn kind(offer: &OfferDoc) -> String {
+    let words = [offer.interruptible.then_some("spot"), offer.simulated.then_some("simulated")];
+    words.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 fn hardware(offer: &OfferDoc) -> String {

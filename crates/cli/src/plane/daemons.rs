@@ -19,7 +19,7 @@ const RECORD: &str = "daemon.json";
 /// A daemon that was asked to stop is waited for in steps of this ...
 const STOP_STEP: Duration = Duration::from_millis(20);
 /// ... this many times.
-const STOP_STEPS: u32 = 250;
+const STOP_STEPS: u32 = 750;
 
 /// Daemons of one kind.
 pub(crate) struct Daemons {

@@ -3,7 +3,7 @@
 //! - `endpoint.rs`: where it listens, kept from the first start on, since agents are told once.
 //! - `market.rs`: our own market on the embedded chain. `daemons.rs`: parties beside the control plane, each a process of its
 //!   own: `providers.rs`, `validators.rs`.
-//! - `networks.rs`: the connected networks, each in its layers.
+//! - `networks.rs`: the connected networks, each in its layers; `recording.rs`: recorded capacity that one of them plays.
 //! - `clock.rs`: the wall clock. `crash.rs`: named points at which a test kills this process.
 
 mod clock;
@@ -13,6 +13,7 @@ mod endpoint;
 mod market;
 mod networks;
 mod providers;
+mod recording;
 mod validators;
 
 use std::os::unix::fs::DirBuilderExt;

@@ -11,7 +11,7 @@ use market::sim::{SimConfig, SimNetwork, StateFile};
 use market::{Machine, Network, ProcessMachine, Registry};
 use waag_network::{Parts, WaagNetwork};
 
-use super::EmbeddedMarket;
+use super::{EmbeddedMarket, recording};
 use crate::failure::Done;
 use crate::settings::Settings;
 
@@ -46,6 +46,9 @@ const SIMULATED: [(&str, Open); 3] = [
     ("sim-queue", SimNetwork::queue),
 ];
 
+/// The simulated network that plays recorded capacity.
+const SPOT: &str = "sim-spot";
+
 impl Networks {
     /// Connects what the settings name.
     pub(super) fn connect(
@@ -59,13 +62,19 @@ impl Networks {
         for (name, open) in wanted {
             let name: NetworkName = name.parse().context("name a simulated network")?;
             let state = StateFile::at(settings.data.join("networks").join(format!("{name}.journal")));
-            let config = SimConfig {
-                latency: settings.latency,
-                capacity: settings.capacity,
-                ..SimConfig::new(name.clone(), settings.seed)
-            };
+            let config = config(settings, &name);
             let network = open(config, Arc::clone(&clock), Arc::clone(&machine), &state)
                 .with_context(|| format!("open the state of {name}"))?;
+            sims.insert(name, Arc::new(network));
+        }
+        if let Some(folder) = settings.trace.as_deref().filter(|_| settings.simulated) {
+            let name: NetworkName = SPOT.parse().context("name a simulated network")?;
+            let recording = Arc::new(recording::of(folder, settings.trace_pace)?);
+            let state = StateFile::at(settings.data.join("networks").join(format!("{name}.journal")));
+            let config = config(settings, &name);
+            let network =
+                SimNetwork::spot(config, recording, Arc::clone(&clock), Arc::clone(&machine), &state)
+                    .with_context(|| format!("open the state of {name}"))?;
             sims.insert(name, Arc::new(network));
         }
         let ours = market.map(|market| our_market(market, clock)).transpose()?;
@@ -80,6 +89,14 @@ impl Networks {
             registry = registry.with_escrow(ours.name().clone(), ours);
         }
         Ok(Self { registry, sims })
+    }
+}
+
+fn config(settings: &Settings, name: &NetworkName) -> SimConfig {
+    SimConfig {
+        latency: settings.latency,
+        capacity: settings.capacity,
+        ..SimConfig::new(name.clone(), settings.seed)
     }
 }
 

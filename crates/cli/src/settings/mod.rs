@@ -21,6 +21,8 @@ const NOT_SETTINGS: [&str; 2] = ["WAAG_CONFIG", "WAAG_LOG"];
 pub(crate) struct Flags {
     pub(crate) data: Option<PathBuf>,
     pub(crate) config: Option<PathBuf>,
+    /// Further settings that a command names by flags: key, value and flag.
+    pub(crate) named: Vec<(&'static str, String, &'static str)>,
 }
 
 /// Where a value came from.
@@ -58,6 +60,9 @@ impl Settings {
         if let Some(data) = &flags.data {
             values.insert("data", (data.display().to_string(), Origin::Flag("--data")));
         }
+        for (key, text, flag) in &flags.named {
+            values.insert(key, (text.clone(), Origin::Flag(flag)));
+        }
         Self::of(values)
     }
 
@@ -72,6 +77,7 @@ impl Settings {
                     .next(format!("mend it in {origin}; `waag config show` lists every setting"))
             })?;
         }
+        settings.engine.spot_pace = if settings.trace.is_some() { settings.trace_pace } else { 1 };
         // Agents and clients have working folders of their own.
         settings.data = std::path::absolute(&settings.data).unwrap_or(settings.data);
         Ok(settings)

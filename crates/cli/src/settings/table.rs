@@ -49,6 +49,10 @@ pub(crate) struct Settings {
     pub(crate) latency: Millis,
     /// How many leases each of their providers can hold.
     pub(crate) capacity: u32,
+    /// Records of spot capacity that another simulated network plays; none where there are none.
+    pub(crate) trace: Option<PathBuf>,
+    /// How many times as fast as recorded.
+    pub(crate) trace_pace: u32,
     /// The engine's settings.
     pub(crate) engine: Config,
     values: Values,
@@ -123,6 +127,10 @@ rows! {
         |s, t| { read(&mut s.latency, t)?; if s.latency > market::sim::LATENCY_MAX { Err("at most 50ms".to_owned()) } else { Ok(()) } };
     "networks.simulated.capacity", "how many leases each of their providers can hold at a time", 16,
         |s, t| read(&mut s.capacity, t);
+    "networks.simulated.trace", "a folder with recorded spot capacity, which the network sim-spot plays; empty for none", "",
+        |s, t| { s.trace = (!t.is_empty()).then(|| t.into()); Ok(()) };
+    "networks.simulated.trace_pace", "how many times as fast as recorded it is played", 60,
+        |s, t| { read(&mut s.trace_pace, t)?; if (1..=market::sim::PACE_MAX).contains(&s.trace_pace) { Ok(()) } else { Err(format!("1 to {}", market::sim::PACE_MAX)) } };
     "engine.heartbeat", "time between two heartbeats of an agent", defaults().heartbeat, |s, t| span(&mut s.engine.heartbeat, t);
     "engine.heartbeat_misses", "so many missed heartbeats make an agent lost", defaults().heartbeat_misses,
         |s, t| { read(&mut s.engine.heartbeat_misses, t)?; if s.engine.heartbeat_misses == 0 { Err("at least 1".to_owned()) } else { Ok(()) } };
@@ -206,6 +214,8 @@ impl Settings {
             seed: 0,
             latency: Millis::ZERO,
             capacity: 0,
+            trace: None,
+            trace_pace: 1,
             engine: Config::default(),
             values,
         }

@@ -15,3 +15,4 @@ mod provider;
 mod receipt;
 mod run;
 mod spot;
+mod trace;

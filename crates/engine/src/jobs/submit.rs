@@ -9,7 +9,7 @@ use domain::{
 };
 use policy::admission::{self, AdmissionRefusal, Limits};
 use policy::objective::Knowledge;
-use policy::placement::{self, Situation, place};
+use policy::placement::{self, Situation, Tenure, place};
 use store::{JobRow, ObjectKind, ObjectRow};
 use wire::agent::{Bundle, WRAP_INFO, hex_of};
 use wire::audit::committed;
@@ -159,14 +159,18 @@ impl Engine {
             deadline_at: now + time,
             budget_left: spec.budget.max_total,
             segments_done: 0,
-            expected_run: placement::unmeasured(self.context.config.assumed_run, time),
+            expected_run: spec
+                .expected_run
+                .unwrap_or_else(|| placement::unmeasured(self.context.config.assumed_run, time)),
             attempt: 1,
             parent: None,
             cause: PlacementCause::First,
             lost: &[],
             refused_recently: &[],
             covers,
+            verification_bps: self.context.verification_bps(spec),
             knowledge,
+            tenure: Tenure::Any,
             failover: false,
             stale_after: self.context.config.offers_stale,
             release_margin: self.context.config.release_margin,

@@ -2,8 +2,8 @@
 
 use custody::{Secret, open_bytes, seal_bytes, token_hash};
 use domain::{
-    EndReason, Firmness, HoldId, Label, LeaseEvent, LeaseId, LeaseState, Millis, Offer, Timestamp, Usd,
-    UsdPerHour, chain,
+    EndReason, Firmness, HoldId, Label, LeaseEvent, LeaseId, LeaseState, Millis, Offer, Ranked, Timestamp,
+    Usd, UsdPerHour, WorkClass, chain,
 };
 use market::{Boot, ErrorKind, Intent, Network, RetryStatus, Terms};
 use store::{ExecutionChange, ExecutionRow, JobRow, LeaseChange, LeaseRow};
@@ -25,6 +25,9 @@ struct Purchase<'a> {
     ceiling: UsdPerHour,
     span: Millis,
     hold: Usd,
+    class: Option<WorkClass>,
+    /// What will be billed for it, as far as that is known.
+    expected: Option<Usd>,
     token: Secret,
 }
 
@@ -44,7 +47,7 @@ impl Leases {
             return self.replan(execution, &job, now).await;
         };
         let left = context.store.hold_get(job.hold).await?.map_or(Usd::ZERO, |hold| hold.left());
-        let purchase = self.purchase(&best.offer, best.estimate.span, best.estimate.hold, left, &job)?;
+        let purchase = self.purchase(best, left, &job).await?;
         let credential = if network.capability().introduces {
             Credential::ByProvider
         } else {
@@ -76,23 +79,20 @@ impl Leases {
         self.submit(network.as_ref(), &row, &intent, now).await
     }
 
-    fn purchase<'a>(
-        &self,
-        offer: &'a Offer,
-        span: Millis,
-        hold: Usd,
-        left: Usd,
-        job: &JobRow,
-    ) -> Result<Purchase<'a>, Error> {
+    async fn purchase<'a>(&self, best: &'a Ranked, left: Usd, job: &JobRow) -> Result<Purchase<'a>, Error> {
+        let Ranked { offer, estimate, .. } = best;
         let context = &self.0;
-        let held_for = span.times(2) + context.config.release_margin;
+        let held_for = estimate.span.times(2) + context.config.release_margin;
         let spec = Context::spec(job)?;
+        let known = context.history(job).await?.known_run(&spec).is_some();
         let mut purchase = Purchase {
             lease: LeaseId::mint(&*context.entropy),
             offer,
             ceiling: offer.price,
             span: held_for,
-            hold,
+            hold: estimate.hold,
+            class: spec.class,
+            expected: known.then_some(estimate.compute + estimate.fees + estimate.terms.checkpoints),
             token: Secret::mint(&*context.entropy),
         };
         if offer.firmness == Firmness::Auction {
@@ -135,6 +135,9 @@ impl Leases {
             execution: execution.id,
             network: purchase.offer.id.network.clone(),
             offer: doc::offer_to_text(purchase.offer),
+            interruptible: purchase.offer.interruptible,
+            class: purchase.class,
+            expected: purchase.expected,
             state: LeaseState::Intended,
             generation: 0,
             hold,

@@ -9,9 +9,10 @@ use domain::{Millis, NetworkName, Offer, Timestamp, chain};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use market::Network;
-use policy::learning::losses;
-use policy::objective::{Knowledge, NetworkFacts};
-use store::NetworkRecord;
+use policy::learning::history::{Lived, sum_up};
+use policy::learning::reputation::Rules;
+use policy::objective::Knowledge;
+use store::LeaseRecord;
 
 use crate::context::Context;
 use crate::pace::Pace;
@@ -21,6 +22,8 @@ use crate::{Error, Reconciler};
 const LEARN_EVERY: Millis = Millis::from_secs(60);
 /// What happened longer ago, 90 days, says nothing any more.
 const REMEMBERED_MS: i64 = 90 * 24 * 3_600_000;
+/// And of all that, the newest leases.
+const RECORDS_MAX: u32 = 20_000;
 
 /// The latest offers of every network.
 #[derive(Default)]
@@ -61,20 +64,23 @@ impl Offers {
         let mut asked: FuturesUnordered<_> = networks.map(|network| self.ask(network.as_ref())).collect();
         while asked.next().await.is_some() {}
         drop(asked);
-        self.0.catalogue().refreshed.mark(now);
+        let offers = {
+            let mut catalogue = self.0.catalogue();
+            catalogue.refreshed.mark(now);
+            catalogue.all()
+        };
+        self.0.brokers().see(&offers, now);
         self.0.changed();
     }
 
-    /// Sums up what became of executions on each network.
+    /// Sums up what became of leases.
     async fn learn(&self, now: Timestamp) -> Result<(), Error> {
-        let records = self.0.store.lease_records(Timestamp(now.0.saturating_sub(REMEMBERED_MS)), now).await?;
-        let facts = |record: NetworkRecord| {
-            let losses_per_million_hours = losses::per_million_hours(record.lost, record.ran);
-            (record.network, NetworkFacts { losses_per_million_hours, ..NetworkFacts::default() })
-        };
-        let networks = records.into_iter().map(facts).collect();
+        let since = Timestamp(now.0.saturating_sub(REMEMBERED_MS));
+        let records = self.0.store.lease_records(since, RECORDS_MAX).await?;
+        let lived: Vec<Lived> = records.into_iter().map(lived).collect();
+        let knowledge = Arc::new(sum_up(&lived, &Rules::default(), now));
         let mut catalogue = self.0.catalogue();
-        catalogue.knowledge = Arc::new(Knowledge { networks, ..Knowledge::default() });
+        catalogue.knowledge = knowledge;
         catalogue.learned.mark(now);
         Ok(())
     }
@@ -94,6 +100,22 @@ impl Offers {
             }
         }
         catalogue.version += 1;
+    }
+}
+
+fn lived(record: LeaseRecord) -> Lived {
+    Lived {
+        job: record.job,
+        class: record.class,
+        expected: record.expected,
+        network: record.network,
+        provider: record.provider,
+        interruptible: record.interruptible,
+        live_at: record.live_at,
+        ended_at: record.ended_at,
+        billed: record.billed.unwrap_or_default(),
+        lost: record.lost,
+        refuted: record.refuted,
     }
 }
 

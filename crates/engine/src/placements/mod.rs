@@ -11,7 +11,7 @@ use domain::{
 };
 use policy::failover::{self, Next};
 use policy::objective::Knowledge;
-use policy::placement::{self, Situation, place};
+use policy::placement::{self, Situation, Tenure, place};
 use store::{ExecutionChange, ExecutionRow, JobChange, JobRow, LeaseRow, Tx};
 use wire::doc;
 
@@ -21,10 +21,16 @@ use crate::jobs::end;
 use crate::proofs::{refuted, set_back};
 use crate::{Config, Error, Reconciler};
 
+mod spot;
+
+pub(crate) use spot::Brokers;
+
 /// What a job has been through, as far as a plan depends on it.
 pub(crate) struct History {
     pub(crate) lost: Vec<(NetworkName, ProviderName)>,
     pub(crate) refused_recently: Vec<(OfferRef, Timestamp)>,
+    /// Executions that got on before their machine was taken away as agreed, so that no attempt was spent.
+    pub(crate) taken: u32,
     pub(crate) measured_run: Option<Millis>,
     pub(crate) failover: bool,
     pub(crate) covers: BTreeMap<NetworkName, u32>,
@@ -38,9 +44,16 @@ impl Context {
         let refuted = refuted(self, job.id).await?;
         let was_lost =
             |id: ExecutionId| executions.iter().any(|x| x.id == id && set_back(x.state, id, &refuted));
-        let lost = leases
+        let (away, stayed): (Vec<_>, Vec<_>) = leases
             .iter()
             .filter(|lease| was_lost(lease.execution))
+            .partition(|lease| lease.interruptible && !refuted.contains(&lease.execution));
+        // One that brought nothing on spends an attempt all the same, or a job whose states take longer to reach than machines stay would
+        // go on until its money is gone.
+        let got_on = |id: ExecutionId| executions.iter().any(|x| x.id == id && x.to_segment > x.from_segment);
+        let taken = away.iter().filter(|lease| got_on(lease.execution)).count();
+        let lost = stayed
+            .into_iter()
             .filter_map(|lease| Some((lease.network.clone(), lease.provider.clone()?)))
             .collect();
         let mut refused_recently = Vec::new();
@@ -54,6 +67,7 @@ impl Context {
         }
         Ok(History {
             lost,
+            taken: u32::try_from(taken).unwrap_or(u32::MAX),
             refused_recently,
             measured_run: measured_run(&executions, job.segments),
             failover: executions.iter().any(|x| set_back(x.state, x.id, &refuted)),
@@ -84,7 +98,7 @@ impl Context {
             deadline_at: job.deadline_at,
             budget_left: hold.left(),
             segments_done: job.segments_done,
-            expected_run: history.measured_run.unwrap_or_else(|| {
+            expected_run: history.known_run(spec).unwrap_or_else(|| {
                 placement::unmeasured(self.config.assumed_run, job.deadline_at.since(now))
             }),
             attempt: if job.current.is_some() { job.attempts } else { job.attempts + 1 },
@@ -93,11 +107,20 @@ impl Context {
             lost: &history.lost,
             refused_recently: &history.refused_recently,
             covers: &history.covers,
+            verification_bps: self.verification_bps(spec),
             knowledge: &history.knowledge,
+            tenure: self.brokers().tenure(job.id),
             failover: history.failover,
             stale_after: self.config.offers_stale,
             release_margin: self.config.release_margin,
         })
+    }
+}
+
+impl History {
+    /// How long the whole job runs, where that is more than an assumption: as measured, else as its owner says.
+    pub(crate) fn known_run(&self, spec: &JobSpec) -> Option<Millis> {
+        self.measured_run.or(spec.expected_run)
     }
 }
 
@@ -126,9 +149,11 @@ impl Placements {
         {
             return self.give_up_attempt(job, execution, now).await;
         }
+        let history = self.0.history(job).await?;
+        let spent = job.attempts.saturating_sub(history.taken);
         if current.is_none()
-            && job.attempts > 0
-            && let Next::End(outcome) = failover::after_loss(&spec, job.attempts)
+            && spent > 0
+            && let Next::End(outcome) = failover::after_loss(&spec, spent)
         {
             let refuted = refuted(&self.0, job.id).await?;
             let last = self.0.store.execution_list(job.id).await?.pop();
@@ -136,14 +161,19 @@ impl Placements {
             return self.end(job, if failed { Outcome::ProofFailed } else { outcome }, now).await;
         }
         let cause = self.cause(job, current.as_ref()).await?;
-        let history = self.0.history(job).await?;
-        let situation = self.0.situation(job, &spec, &history, cause, now).await?;
+        let mut situation = self.0.situation(job, &spec, &history, cause, now).await?;
         let (offers, version) = {
             let catalogue = self.0.catalogue();
             (catalogue.all(), catalogue.version())
         };
+        let known = history.known_run(&spec).is_some();
+        let (tenure, again) = self.0.choose_tenure(&situation, known, &offers).await;
+        situation.tenure = tenure;
         let id = PlacementId::mint(&*self.0.entropy);
         let (placement, _) = place(id, &situation, &offers, version);
+        if let (true, Tenure::Idle, Some(again)) = (placement.ranked.is_empty(), tenure, again) {
+            return self.wait_for_spot(job, again, now).await;
+        }
         if placement.ranked.is_empty() {
             return self.wait(job, &placement, now).await;
         }
@@ -200,6 +230,20 @@ impl Placements {
         tx.commit().await?;
         self.0.reached("placement.store.after")?;
         Ok(())
+    }
+
+    /// Waiting costs less than what is to be had now, and there is time for it.
+    async fn wait_for_spot(&self, job: &JobRow, again: Timestamp, now: Timestamp) -> Result<(), Error> {
+        let what = "spot capacity: it is expected to cost less than machines that stay, which are bought in time for the deadline";
+        // Each look is a wait of its own, so that patience with missing offers is not used up by it.
+        let change = JobChange {
+            plan_at: Some(Some(again)),
+            waiting: Some(Some((what.to_owned(), now))),
+            ..JobChange::default()
+        };
+        let mut tx = self.0.store.begin().await?;
+        tx.job_change(job, change, now).await?;
+        Ok(tx.commit().await?)
     }
 
     /// No admissible offer: wait, say so, and give up after a while.

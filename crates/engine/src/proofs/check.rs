@@ -7,7 +7,7 @@ use domain::{
 };
 use evidence::deterrence::{self, Record};
 use market::EscrowState;
-use policy::proof::{Rules, checkable, terms};
+use policy::proof::{Rules, checkable, share_bps, terms};
 use store::{ClaimRow, LeaseRow, ProofChange, ProofRow, Requested};
 use wire::doc;
 
@@ -61,6 +61,18 @@ impl Context {
         };
         let networks = self.registry.iter();
         networks.map(|network| (network.name().clone(), cover(network.capability().reserve_bps))).collect()
+    }
+
+    /// What checking a job's work is expected to cost, in ten-thousandths of its machine time.
+    pub(crate) fn verification_bps(&self, spec: &JobSpec) -> u32 {
+        if checkable(spec, self.registry.notary().is_some()).is_err() {
+            return 0;
+        }
+        share_bps(&self.proof_rules(self.config.validators), spec)
+    }
+
+    fn proof_rules(&self, validators: u32) -> Rules {
+        Rules { validators, replay_bps: self.config.replay_bps, replay_min: self.config.replay_min }
     }
 
     /// Where the check of an ended lease's work stands; begins it where there is to be one.
@@ -184,8 +196,7 @@ impl Proofs {
         let Some(validators) = self.audit(lease, &spec, segments, price).await? else {
             return Ok(Asked::NotDrawn);
         };
-        let config = &self.0.config;
-        let rules = Rules { validators, replay_bps: config.replay_bps, replay_min: config.replay_min };
+        let rules = self.0.proof_rules(validators);
         let terms = terms(&rules, &spec, segments, whole, price);
         Ok(Asked::This(Requested {
             root: claim.root.clone(),

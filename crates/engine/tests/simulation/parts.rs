@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use domain::{Clock, Interrupted, JobId, Label, Millis, NetworkName, Offer, Probe};
-use market::sim::{SimConfig, SimNetwork, StateFile, Truth};
+use market::sim::{RecordedZone, Recording, SimConfig, SimNetwork, StateFile, Truth};
 use market::{
     Balance, Capability, Error, ErrorKind, Intent, Listed, Machine, MemoryMachine, Network, Observation,
     Operation, RetryStatus, Terms,
@@ -84,6 +84,25 @@ pub(crate) type Build = fn(
     Arc<dyn Machine>,
     &StateFile,
 ) -> Result<SimNetwork, market::sim::StateError>;
+
+/// Spare machines of two zones, taken away every few minutes.
+pub(crate) fn spare(
+    config: SimConfig,
+    clock: Arc<dyn Clock>,
+    machine: Arc<dyn Machine>,
+    state: &StateFile,
+) -> Result<SimNetwork, market::sim::StateError> {
+    let zone = |name: &str, runs: &[(u32, u32)]| RecordedZone {
+        name: name.to_owned(),
+        region: "EU-DE".parse().ok(),
+        accelerators: None,
+        tick: Millis(10_000),
+        runs: runs.to_vec(),
+    };
+    let zones = vec![zone("a", &[(9, 1), (2, 0), (30, 3), (5, 0)]), zone("b", &[(20, 2), (13, 0)])];
+    let recording = Recording::new(zones, 1).unwrap();
+    SimNetwork::spot(config, Arc::new(recording), clock, machine, state)
+}
 
 /// A network with all that it is built again from.
 pub(crate) struct Site {

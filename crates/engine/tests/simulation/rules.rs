@@ -215,7 +215,8 @@ impl Scene<'_> {
             if execution.connected_at.is_some() && lost.contains(&place) {
                 return Err(format!("job {} went back to {place:?}, which had lost it", job.id));
             }
-            if matches!(execution.state, ExecutionState::Lost(_)) {
+            // A machine that was taken away as agreed is no reason to go elsewhere.
+            if matches!(execution.state, ExecutionState::Lost(_)) && !lease.interruptible {
                 lost.insert(place);
             }
         }

@@ -63,6 +63,8 @@ pub(crate) struct Story {
     pub(crate) weighed: bool,
     /// How many of a hundred agents fabricate states.
     pub(crate) cheats: u64,
+    /// Spare machines are sold too, and taken away.
+    pub(crate) spare: bool,
 }
 
 impl Story {
@@ -104,6 +106,7 @@ impl Story {
             lies: if !calm && dice.percent(30) { dice.between(1, 40) } else { 0 },
             weighed,
             cheats: if weighed && !calm { dice.between(0, 30) } else { 0 },
+            spare: !calm && Dice::of(seed, "spare").percent(10),
         }
     }
 }
@@ -125,6 +128,7 @@ impl Story {
             lies: 0,
             weighed: true,
             cheats: 0,
+            spare: false,
         }
     }
 }

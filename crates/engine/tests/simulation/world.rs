@@ -19,7 +19,7 @@ use waag_engine::{Config, Engine, Parts, Planted};
 use crate::agents::Agent;
 use crate::chance::{Dice, SeededEntropy};
 use crate::notary::MemoryNotary;
-use crate::parts::{Build, Line, SimTime, Site, Trap, Wire, died, keys, lock};
+use crate::parts::{Build, Line, SimTime, Site, Trap, Wire, died, keys, lock, spare};
 use crate::rules::{Scene, Seen, Violation};
 use crate::stand::Up;
 use crate::story::{DEADLINE, Event, Story};
@@ -118,16 +118,20 @@ impl World {
     pub(crate) async fn on(store: Store, story: Story, config: Config, bug: Option<Planted>) -> Self {
         let seed = story.seed;
         let (time, machine) = (Arc::new(SimTime::new()), Arc::new(MemoryMachine::default()));
-        let kinds: [(&str, Build); 3] = [
+        let kinds: [(&str, Build); 4] = [
             ("sim-auction", SimNetwork::auction),
             ("sim-cloud", SimNetwork::cloud),
             ("sim-queue", SimNetwork::queue),
+            ("sim-spot", spare),
         ];
         let site = |((name, build), habits): ((&str, Build), _)| {
             let plain = SimConfig::new(name.parse().unwrap(), seed);
             Site::open(build, SimConfig { habits, capacity: story.capacity, ..plain }, &time, &machine)
         };
-        let sites = kinds.into_iter().zip(story.habits).map(site).collect();
+        // The cloud's habits are those of its spare machines too.
+        let habits = story.habits.into_iter().chain([story.habits[1]]);
+        let sold = if story.spare { 4 } else { 3 };
+        let sites = kinds.into_iter().zip(habits).take(sold).map(site).collect();
         let mut world = Self {
             time: time.clone(),
             machine: machine.clone(),

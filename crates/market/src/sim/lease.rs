@@ -49,6 +49,9 @@ pub(super) struct Seat {
     pub(super) provider: ProviderName,
     pub(super) since: Timestamp,
     pub(super) until: Option<Timestamp>,
+    /// When the network needs the machine for itself.
+    #[serde(default)]
+    pub(super) taken_at: Option<Timestamp>,
     /// The agent, once it has been started.
     pub(super) machine: Option<MachineRef>,
     /// When the agent died with its provider.
@@ -60,7 +63,16 @@ pub(super) struct Seat {
 
 impl Seat {
     pub(super) const fn new(provider: ProviderName, since: Timestamp) -> Self {
-        Self { provider, since, until: None, machine: None, lost_at: None, asks: 0, asked_at: None }
+        Self {
+            provider,
+            since,
+            until: None,
+            taken_at: None,
+            machine: None,
+            lost_at: None,
+            asks: 0,
+            asked_at: None,
+        }
     }
 }
 
@@ -100,7 +112,7 @@ impl Lease {
     pub(super) fn ends_at(seat: &Seat, fate: &Fate) -> Option<Timestamp> {
         let early = fate.end_after.map(|after| seat.since + after);
         let noticed = seat.lost_at.and_then(|at| fate.noticed_after.map(|after| at + after));
-        [seat.until, early, noticed].into_iter().flatten().min()
+        [seat.until, seat.taken_at, early, noticed].into_iter().flatten().min()
     }
 
     /// When something happens to the lease by itself.

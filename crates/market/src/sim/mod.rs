@@ -4,7 +4,7 @@
 //! control plane; it starts real agents through a [`Machine`](crate::Machine) and it bills what its terms say. It runs
 //! nothing in the background: its state moves forward, by the injected clock, at every call.
 //!
-//! - `cloud.rs`, `auction.rs`, `queue.rs`: what is particular to each kind.
+//! - `cloud.rs`, `auction.rs`, `queue.rs`, `spot.rs`: what is particular to each kind; `recording.rs`: capacity as it was recorded.
 //! - `network.rs`: the shared core behind the trait; `purchase.rs`: buying; `life.rs`: how a lease moves on;
 //!   `inspect.rs`: what only demos and tests may do and see.
 //! - `shop.rs`: what is for sale and at which price; `books.rs`: the leases; `lease.rs`: one of them.
@@ -21,7 +21,9 @@ mod network;
 mod order;
 mod purchase;
 mod queue;
+mod recording;
 mod shop;
+mod spot;
 mod state;
 
 use domain::{Millis, NetworkName, Usd};
@@ -29,6 +31,7 @@ use domain::{Millis, NetworkName, Usd};
 pub use habits::Habits;
 pub use inspect::Truth;
 pub use network::SimNetwork;
+pub use recording::{BadRecording, PACE_MAX, RecordedZone, Recording};
 pub use state::{StateError, StateFile};
 
 /// A network answers at the latest after this.

@@ -13,7 +13,9 @@ use super::cloud::Cloud;
 use super::lease::{Lease, Phase};
 use super::order::{BOOT_BYTES_MAX, Order, Wanted};
 use super::queue::Queue;
+use super::recording::Recording;
 use super::shop::{Kind, Shop};
+use super::spot::Spot;
 use super::state::{StateError, StateFile};
 use crate::{
     Balance, Capability, Error, ErrorKind, Intent, Listed, Machine, Network, Observation, Operation,
@@ -77,6 +79,20 @@ impl SimNetwork {
         state: &StateFile,
     ) -> Result<Self, StateError> {
         Self::open(Box::new(Queue), config, clock, machine, state)
+    }
+
+    /// A cloud that sells spare machines for less and takes them away, as they were recorded.
+    ///
+    /// # Errors
+    /// The state cannot be read or written.
+    pub fn spot(
+        config: SimConfig,
+        recording: Arc<Recording>,
+        clock: Arc<dyn Clock>,
+        machine: Arc<dyn Machine>,
+        state: &StateFile,
+    ) -> Result<Self, StateError> {
+        Self::open(Box::new(Spot { recording }), config, clock, machine, state)
     }
 
     fn open(

@@ -105,17 +105,23 @@ impl Class {
         }
     }
 
-    /// The mean price at `core_micros` an hour for a core. An accelerator counts as many cores as rent for its price: at
-    /// 0.04 dollars a core that is 0.6 dollars an hour for an RTX-4090, 1.8 for an A100 and 3.0 for an H100.
+    /// The mean price at `core_micros` an hour for a core.
     pub(super) fn micros(&self, core_micros: u64) -> u64 {
-        let (cores_each, count) = match self.accelerators {
-            Some(("H100", n)) => (75, n),
-            Some(("A100", n)) => (45, n),
-            Some((_, n)) => (15, n),
-            None => (0, 0),
-        };
-        core_micros * u64::from(self.cpus_milli) / 1_000 + core_micros * cores_each * u64::from(count)
+        micros_of(self.cpus_milli, self.accelerators, core_micros)
     }
+}
+
+/// The mean price of a machine at `core_micros` an hour for a core. An accelerator counts as many cores as rent for its price: at
+/// 0.04 dollars a core that is 0.6 dollars an hour for an RTX-4090, 1.8 for an A100, 2.4 for a V100 and 3.0 for an H100.
+pub(super) fn micros_of(cpus_milli: u32, accelerators: Option<(&str, u32)>, core_micros: u64) -> u64 {
+    let (cores_each, count) = match accelerators {
+        Some(("H100", n)) => (75, n),
+        Some(("V100", n)) => (60, n),
+        Some(("A100", n)) => (45, n),
+        Some((_, n)) => (15, n),
+        None => (0, 0),
+    };
+    core_micros * u64::from(cpus_milli) / 1_000 + core_micros * cores_each * u64::from(count)
 }
 
 /// An offer can be taken for so long after it was seen.
@@ -189,6 +195,7 @@ impl Shop {
             firmness: Firmness::Firm,
             startup: Millis(500),
             stock: None,
+            interruptible: false,
             assurance: Assurance::Claimed,
             seen_at: now,
             valid_until: Some(now + OFFER_VALID),

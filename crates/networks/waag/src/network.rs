@@ -204,6 +204,7 @@ impl WaagNetwork {
             firmness: Firmness::Firm,
             startup: posted.spec.startup,
             stock: Some(found.terms.units.saturating_sub(found.leased)),
+            interruptible: false,
             assurance: Assurance::Claimed,
             seen_at: now,
             valid_until: Some(until),

@@ -91,7 +91,7 @@ impl Index {
             situation,
             filter: self.filter(situation),
             work: work_left(situation),
-            by_price: situation.knowledge.latency.is_empty(),
+            by_price: situation.knowledge.latency.is_empty() && situation.knowledge.providers.is_empty(),
             lost_phase,
             room,
             frontier: BinaryHeap::new(),

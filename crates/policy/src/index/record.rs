@@ -38,6 +38,7 @@ pub(super) struct Record {
 pub(super) struct Terms {
     pub(super) startup: Millis,
     pub(super) fee: Usd,
+    pub(super) interruptible: bool,
     billing: BillingKey,
 }
 
@@ -71,7 +72,12 @@ impl Record {
         Self {
             reference: offer.id.reference.as_str().into(),
             price: offer.price.per_hour().column(),
-            terms: Terms { startup: offer.startup, fee: offer.fee, billing },
+            terms: Terms {
+                startup: offer.startup,
+                fee: offer.fee,
+                interruptible: offer.interruptible,
+                billing,
+            },
             memory_mib: offer.hardware.memory_mib,
             disk_mib: offer.hardware.disk_mib,
             seen_at: offer.seen_at,
@@ -116,6 +122,7 @@ impl Index {
             firmness: record.firmness,
             startup: record.terms.startup,
             stock: record.stock,
+            interruptible: record.terms.interruptible,
             assurance: record.assurance,
             seen_at: record.seen_at,
             valid_until: record.valid_until,

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::NetworkName;
+use domain::{NetworkName, WorkClass};
 
 /// A network that the matrix names is expected to cost this much of the estimate.
 pub const GUESS: f64 = 0.95;
@@ -16,29 +16,12 @@ pub const STRENGTH: f64 = 5.0;
 /// A single job counts at most as this multiple of its estimate, so that one broken estimate does not decide.
 pub const MULTIPLE_MAX: f64 = 10.0;
 
-/// A kind of work.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum WorkClass {
-    /// Answers requests while somebody waits.
-    Inference,
-    /// Trains a model.
-    Training,
-    /// Anything whose time is flexible.
-    Batch,
-    /// Prepares data, mostly on processors.
-    Preprocessing,
-    /// Makes images.
-    Rendering,
-}
-
-impl WorkClass {
-    /// The network that the matrix names for it.
-    pub const fn guess(self) -> &'static str {
-        match self {
-            Self::Inference | Self::Rendering => "render",
-            Self::Training | Self::Batch => "akash",
-            Self::Preprocessing => "golem",
-        }
+/// The network that the matrix names for a class.
+pub const fn guess(class: WorkClass) -> &'static str {
+    match class {
+        WorkClass::Inference | WorkClass::Rendering => "render",
+        WorkClass::Training | WorkClass::Batch => "akash",
+        WorkClass::Preprocessing => "golem",
     }
 }
 
@@ -58,9 +41,29 @@ impl Classes {
 
     /// By what an expected cost is to be multiplied when offers are compared.
     pub fn factor(&self, class: WorkClass, network: &NetworkName) -> f64 {
-        let guess = if class.guess() == network.as_str() { GUESS } else { 1.0 };
+        let guess = if guess(class) == network.as_str() { GUESS } else { 1.0 };
         let (sum, count) = self.measured.get(&(class, network.clone())).copied().unwrap_or_default();
         (STRENGTH * guess + sum) / (STRENGTH + count)
+    }
+}
+
+/// What jobs of a class cost on a network beyond the best that the matrix hopes for, in ten-thousandths of what is expected.
+pub fn surcharge_bps(classes: &Classes, class: WorkClass, network: &NetworkName) -> u32 {
+    let over = classes.factor(class, network) / GUESS - 1.0;
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and 100,000")]
+    let bps = (over.max(0.0) * 10_000.0).round() as u32;
+    bps
+}
+
+impl Classes {
+    /// What is known of each class and network of which something was measured, in ten-thousandths.
+    pub fn surcharges_bps(&self) -> BTreeMap<WorkClass, BTreeMap<NetworkName, u32>> {
+        let mut all: BTreeMap<WorkClass, BTreeMap<NetworkName, u32>> = BTreeMap::new();
+        for (class, network) in self.measured.keys() {
+            let bps = surcharge_bps(self, *class, network);
+            all.entry(*class).or_default().insert(network.clone(), bps);
+        }
+        all
     }
 }
 

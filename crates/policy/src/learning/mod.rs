@@ -2,6 +2,7 @@
 //!
 //! Formulas, sources and scores on recorded traces: `docs/forecasts.md`. Measured by `waag bench forecast`.
 //!
+//! - `history.rs`: what leases that lived come to, as plans need it.
 //! - `reputation.rs`: a lower bound of the chance that a provider keeps its promise.
 //! - `availability.rs`: chances that capacity is up later, and until then.
 //! - `price.rs`: where a spot price goes.
@@ -17,6 +18,7 @@ mod beta;
 pub mod bidding;
 pub mod checkpoint;
 pub mod classes;
+pub mod history;
 pub mod losses;
 pub mod price;
 pub mod redundancy;

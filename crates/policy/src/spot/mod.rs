@@ -13,14 +13,13 @@
 //! - `zones.rs`: where to start when several zones have spot.
 //! - `bounds.rs`: what nobody can be cheaper than.
 //! - `fit.rs`: the prior that spells of many zones make most likely.
-//!
-//! A broker uses it outside the simulator so: one [`Plan`] per job, `belief = plan.belief()`; at every tick
-//! `belief.see(any zone has spot, seconds since the last look)`, then [`decide`] with the job's [`State`].
+//! - `broker.rs`: the policy outside the simulator, for one job by the clock.
 
 mod adaptive;
 mod baselines;
 mod belief;
 mod bounds;
+mod broker;
 mod fit;
 mod rules;
 mod simulate;
@@ -31,6 +30,7 @@ pub use adaptive::{Adaptive, Plan, decide};
 pub use baselines::{Greedy, OnDemand, SpotElseOnDemand, UniformProgress};
 pub use belief::{Belief, Prior, SHIPPED, SpellPrior};
 pub use bounds::{bound_usd, optimum_usd};
+pub use broker::{Broker, Market, Need, Seen, TICK, look};
 pub use fit::{Spells, fit};
 pub use rules::{BadTerms, Kind, Policy, Prices, State, Terms};
 pub use simulate::{Run, run};

@@ -5,7 +5,7 @@ use domain::{
     ProviderName, Refusal, Region, Requirement, Timestamp,
 };
 use waag_policy::eligibility::{refusal, refusal_of_assigned};
-use waag_policy::placement::{Situation, estimate};
+use waag_policy::placement::{Situation, Tenure, estimate};
 
 use crate::support::{MINUTE, NOW, SECOND, first, hourly, offer, only, queue, spec, usd};
 
@@ -16,6 +16,7 @@ struct Case {
     lost: Vec<(NetworkName, ProviderName)>,
     refused_recently: Vec<(OfferRef, Timestamp)>,
     failover: bool,
+    tenure: Tenure,
 }
 
 impl Case {
@@ -42,7 +43,14 @@ impl Case {
             // Enough for a job that takes too long, so that a rule can be broken alone.
             ..spec("4.90")
         };
-        Self { spec: job, offer, lost: vec![], refused_recently: vec![], failover: false }
+        Self {
+            spec: job,
+            offer,
+            lost: vec![],
+            refused_recently: vec![],
+            failover: false,
+            tenure: Tenure::Any,
+        }
     }
 
     fn situation(&self) -> Situation<'_> {
@@ -50,6 +58,7 @@ impl Case {
             lost: &self.lost,
             refused_recently: &self.refused_recently,
             failover: self.failover,
+            tenure: self.tenure,
             ..first(&self.spec)
         }
     }
@@ -65,6 +74,9 @@ impl Case {
             Refusal::ValueUncovered => self.spec.value_at_risk = usd("0.01"),
             Refusal::Region => self.offer.region = Some("US-CA".parse().unwrap()),
             Refusal::Assurance => self.offer.assurance = Assurance::Claimed,
+            Refusal::UseSpot => self.spec.use_spot = Some(!self.offer.interruptible),
+            Refusal::Reputation => self.spec.availability_bps = 9_500,
+            Refusal::SpotPolicy => self.tenure = Tenure::Spot,
             Refusal::Cpus => self.offer.hardware.cpus_milli = 4_001,
             Refusal::Memory => self.offer.hardware.memory_mib -= 1,
             Refusal::Disk => self.offer.hardware.disk_mib -= 1,

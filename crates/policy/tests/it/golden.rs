@@ -8,8 +8,8 @@ use domain::{
     Accelerators, Assurance, Billing, ExecutionId, Firmness, JobSpec, LeaseId, Level, Millis, Need,
     NetworkName, Offer, OfferRef, PlacementCause, PlacementId, ProviderName, Refusal, Timestamp,
 };
-use waag_policy::objective::{Knowledge, NetworkFacts};
-use waag_policy::placement::{RANKED_MAX, Situation, place, render};
+use waag_policy::objective::{Knowledge, NetworkFacts, ProviderFacts};
+use waag_policy::placement::{RANKED_MAX, Situation, Tenure, place, render};
 
 use crate::support::{MINUTE, NO_COVER, NOW, SECOND, first, hourly, offer, only, queue, spec, usd};
 
@@ -122,6 +122,7 @@ fn terms_known() -> String {
     let job = in_europe();
     let lossy = NetworkFacts {
         losses_per_million_hours: 900_000,
+        taken_per_million_hours: 0,
         egress_per_gib: usd("0.05"),
         verification_bps: 500,
         slippage_bps: 200,
@@ -168,6 +169,7 @@ fn all_refused() -> String {
     job.infra = only(&["sim-cloud"]);
     job.level = Level::High;
     job.max_hourly = Some(hourly("4.00"));
+    (job.use_spot, job.availability_bps) = (Some(true), 9_500);
     job.resources.cpus_milli = Some(Need::AtLeast(2_000));
     job.resources.memory_mib = Some(Need::AtLeast(8_192));
     job.resources.disk_mib = Some(10_240);
@@ -175,12 +177,15 @@ fn all_refused() -> String {
     let lost: [(NetworkName, ProviderName); 1] = [("sim-cloud".parse().unwrap(), "gone".parse().unwrap())];
     let offers = Refusal::ALL.map(|rule| {
         let mut offer = offer("sim-cloud", rule.code(), "acme", "1.00");
-        offer.assurance = Assurance::Audited;
+        (offer.assurance, offer.interruptible) = (Assurance::Audited, true);
         offer.hardware.accelerators = job.resources.accelerators.clone();
         match rule {
             Refusal::Network => offer.id.network = "akash".parse().unwrap(),
             Refusal::Region => offer.region = None,
             Refusal::Assurance => offer.assurance = Assurance::Claimed,
+            Refusal::UseSpot => offer.interruptible = false,
+            Refusal::Reputation => offer.provider = Some("shaky".parse().unwrap()),
+            Refusal::SpotPolicy => {}
             Refusal::Cpus => offer.hardware.cpus_milli = 1_999,
             Refusal::Memory => offer.hardware.memory_mib = 8_191,
             Refusal::Disk => offer.hardware.disk_mib = 10_239,
@@ -200,7 +205,17 @@ fn all_refused() -> String {
     // A hundredth of a dollar is outweighed by every price but one.
     job.value_at_risk = usd("0.01");
     let covers = [("sim-cloud".parse().unwrap(), 10_000)].into();
-    let situation = Situation { lost: &lost, covers: &covers, budget_left: usd("4.90"), ..first(&job) };
+    let shaky = ProviderFacts { promise_bps: 9_499, ..ProviderFacts::default() };
+    let providers = [("sim-cloud".parse().unwrap(), [("shaky".parse().unwrap(), shaky)].into())].into();
+    let knowledge = Knowledge { providers, newcomer_bps: 9_500, ..Knowledge::default() };
+    let situation = Situation {
+        lost: &lost,
+        covers: &covers,
+        knowledge: &knowledge,
+        tenure: Tenure::OnDemand,
+        budget_left: usd("4.90"),
+        ..first(&job)
+    };
     plan(FIRST, &situation, &offers)
 }
 

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use domain::{
     Accelerators, Estimate, GpuModel, Millis, Need, NetworkName, Offer, OfferRef, PlacementId, Region,
-    Timestamp, Usd,
+    Timestamp, Usd, WorkClass,
 };
 use proptest::prelude::*;
 use waag_policy::index::{Change, Index, Survey};
-use waag_policy::objective::{Knowledge, NOTHING_KNOWN, NetworkFacts};
-use waag_policy::placement::{RANKED_MAX, Situation, place};
+use waag_policy::objective::{Knowledge, NOTHING_KNOWN, NetworkFacts, ProviderFacts};
+use waag_policy::placement::{RANKED_MAX, Situation, Tenure, place};
 
-use crate::strategies::{NETWORKS, World, any_offer, any_world};
+use crate::strategies::{NETWORKS, World, any_offer, any_world, network, provider};
 use crate::support::{NOW, SECOND, first, hourly, offer, spec};
 
 const ID: PlacementId = PlacementId::from_bytes([9; 10]);
@@ -43,14 +43,18 @@ struct Question {
     world: World,
     covers: BTreeMap<NetworkName, u32>,
     knowledge: Knowledge,
+    tenure: Tenure,
+    verification_bps: u32,
 }
 
 prop_compose! {
     fn an_offer()(
         mut offer in any_offer(), chips in prop::option::of(0..CHIPS.len()), memory in 0u64..4, plain: bool,
+        interruptible: bool,
     ) -> Offer {
         offer.hardware.accelerators = chips.map(chip);
         offer.hardware.memory_mib = memory * 8_192;
+        offer.interruptible = interruptible;
         if plain {
             // Few enough terms for shelves of their own.
             (offer.startup, offer.fee) = (SECOND.times(30), Usd::ZERO);
@@ -60,10 +64,11 @@ prop_compose! {
 }
 
 prop_compose! {
-    fn a_network()(losses in 0u32..2_000_000, egress in -5i64..2_000, verification in 0u32..2_000, slippage in 0u32..300)
+    fn a_network()(losses in 0u32..2_000_000, taken in 0u32..2_000_000, egress in -5i64..2_000, verification in 0u32..2_000, slippage in 0u32..300)
         -> NetworkFacts {
         NetworkFacts {
             losses_per_million_hours: losses,
+            taken_per_million_hours: taken,
             egress_per_gib: Usd::from_micros(egress),
             verification_bps: verification,
             slippage_bps: slippage,
@@ -76,11 +81,21 @@ prop_compose! {
         speeds in prop::collection::vec((prop::sample::select(vec!["H100", "A100"]), 200u32..3_000), 0..3),
         networks in prop::collection::vec((0..NETWORKS.len(), a_network()), 0..4),
         latency in prop::collection::vec((prop::sample::select(vec!["EU", "EU-DE", "US"]), -5i64..50_000), 0..3),
-        egress_mib in 0u64..5_000, checkpoint_bps in 0u32..2_000,
+        providers in prop::collection::vec(((network(), provider()), (0u32..2_000_000, 0u32..10_000)), 0..4),
+        classes in prop::collection::vec((0..NETWORKS.len(), 0u32..9_000), 0..2),
+        newcomer_bps in 0u32..1_000, egress_mib in 0u64..5_000, checkpoint_bps in 0u32..2_000,
     ) -> Knowledge {
         let model = |name: &str| GpuModel::all().find(|model| model.name() == name).unwrap();
         let region = |name: &str| name.parse::<Region>().unwrap();
+        let mut known: BTreeMap<_, BTreeMap<_, _>> = BTreeMap::new();
+        for ((network, provider), (losses_per_million_hours, promise_bps)) in providers {
+            let facts = ProviderFacts { losses_per_million_hours, promise_bps };
+            known.entry(network).or_default().insert(provider, facts);
+        }
         Knowledge {
+            providers: known,
+            classes: classes.into_iter().map(|(n, bps)| (WorkClass::Batch, [(NETWORKS[n].parse().unwrap(), bps)].into())).collect(),
+            newcomer_bps,
             speeds_permille: speeds.into_iter().map(|(name, speed)| (model(name), speed)).collect(),
             networks: networks.into_iter().map(|(n, facts)| (NETWORKS[n].parse().unwrap(), facts)).collect(),
             latency: latency.into_iter().map(|(name, worth)| (region(name), Usd::from_micros(worth))).collect(),
@@ -96,12 +111,17 @@ prop_compose! {
         at_risk in prop_oneof![3 => Just(0i64), 1 => 0i64..2_000_000],
         covers in prop::collection::vec((0..NETWORKS.len(), 0u32..20_000), 0..4),
         knowledge in prop_oneof![1 => Just(NOTHING_KNOWN.clone()), 2 => some_knowledge()],
+        batch: bool, use_spot in prop::option::weighted(0.3, any::<bool>()), floor in prop_oneof![3 => Just(0u32), 1 => 0u32..10_000],
+        tenure in prop_oneof![4 => Just(Tenure::Any), 1 => Just(Tenure::Spot), 1 => Just(Tenure::OnDemand), 1 => Just(Tenure::Idle)],
+        verification_bps in prop_oneof![Just(0u32), 0u32..20_000],
     ) -> Question {
+        (world.spec.use_spot, world.spec.availability_bps) = (use_spot, floor);
+        world.spec.class = batch.then_some(WorkClass::Batch);
         world.spec.resources.accelerators = chips.map(chip);
         world.spec.resources.memory_mib = memory.map(|n| Need::AtLeast(n * 8_192));
         world.spec.value_at_risk = Usd::from_micros(at_risk);
         let covers = covers.into_iter().map(|(n, cover)| (NETWORKS[n].parse().unwrap(), cover)).collect();
-        Question { world, covers, knowledge }
+        Question { world, covers, knowledge, tenure, verification_bps }
     }
 }
 
@@ -122,8 +142,14 @@ fn compare(
     offers: &BTreeMap<OfferRef, Offer>,
     question: &Question,
 ) -> Result<(), TestCaseError> {
-    let Question { world, covers, knowledge } = question;
-    let situation = Situation { covers, knowledge, ..world.situation() };
+    let Question { world, covers, knowledge, tenure, verification_bps } = question;
+    let situation = Situation {
+        covers,
+        knowledge,
+        tenure: *tenure,
+        verification_bps: *verification_bps,
+        ..world.situation()
+    };
     let all: Vec<Offer> = offers.values().cloned().collect();
     let (plan, _) = place(ID, &situation, &all, 0);
     let hits = index.best(&situation, RANKED_MAX);

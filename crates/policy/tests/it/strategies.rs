@@ -12,11 +12,11 @@ use crate::support::{NOW, first, offer, only, spec};
 pub(crate) const NETWORKS: [&str; 3] = ["akash", "sim-cloud", "vast"];
 const PLACES: [&str; 3] = ["EU-DE", "US-CA", "ASIA"];
 
-fn network() -> impl Strategy<Value = NetworkName> {
+pub(crate) fn network() -> impl Strategy<Value = NetworkName> {
     prop::sample::select(&NETWORKS[..]).prop_map(|name| name.parse().unwrap())
 }
 
-fn provider() -> impl Strategy<Value = ProviderName> {
+pub(crate) fn provider() -> impl Strategy<Value = ProviderName> {
     prop::sample::select(&["p1", "p2", "p3", "p4"][..]).prop_map(|name| name.parse().unwrap())
 }
 

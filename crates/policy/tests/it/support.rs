@@ -8,7 +8,7 @@ use domain::{
     VerifyMethod, Window,
 };
 use waag_policy::objective::NOTHING_KNOWN;
-use waag_policy::placement::Situation;
+use waag_policy::placement::{Situation, Tenure};
 
 /// 2026-03-01T12:00:00Z.
 pub(crate) const NOW: Timestamp = Timestamp(1_772_366_400_000);
@@ -34,6 +34,7 @@ pub(crate) fn spec(budget: &str) -> JobSpec {
     JobSpec {
         name: "digits".parse().unwrap(),
         resources: Requirement::default(),
+        use_spot: None,
         infra: Targets::Any,
         max_hourly: None,
         envs: [].into(),
@@ -45,6 +46,7 @@ pub(crate) fn spec(budget: &str) -> JobSpec {
         level: Level::Standard,
         budget: Budget { max_total: usd(budget) },
         deadline: Millis::HOUR.times(2),
+        expected_run: None,
         window: Window::default(),
         regions: [].into(),
         checkpoint_path: None,
@@ -53,6 +55,8 @@ pub(crate) fn spec(budget: &str) -> JobSpec {
         network: false,
         verify: Verify { method: VerifyMethod::Replay, segments: 32, sample: 8 },
         failover: FailoverRule { attempts: 3, to: Targets::Any },
+        availability_bps: 0,
+        class: None,
     }
 }
 
@@ -73,6 +77,8 @@ pub(crate) fn first(spec: &JobSpec) -> Situation<'_> {
         parent: None,
         cause: PlacementCause::First,
         lost: &[],
+        tenure: Tenure::Any,
+        verification_bps: 0,
         refused_recently: &[],
         covers: &NO_COVER,
         knowledge: &NOTHING_KNOWN,
@@ -96,6 +102,7 @@ pub(crate) fn offer(network: &str, reference: &str, provider: &str, price: &str)
         firmness: Firmness::Firm,
         startup: SECOND.times(30),
         stock: None,
+        interruptible: false,
         assurance: Assurance::Claimed,
         seen_at: NOW - SECOND.times(5),
         valid_until: None,

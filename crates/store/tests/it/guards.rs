@@ -5,8 +5,8 @@ use domain::{
     Millis, Outcome, Timestamp,
 };
 use waag_store::{
-    Error, ExecutionChange, ExecutionRow, JobChange, JobRow, LeaseChange, LeaseRow, NetworkRecord,
-    ObjectKind, Store,
+    Error, ExecutionChange, ExecutionRow, JobChange, JobRow, LeaseChange, LeaseRecord, LeaseRow, ObjectKind,
+    Store,
 };
 
 use crate::rows::{
@@ -100,15 +100,28 @@ async fn lease_change_with_a_stale_generation_changes_nothing() {
 }
 
 #[tokio::test]
-async fn record_of_a_network_has_its_losses_and_the_time_that_its_leases_lived() {
+async fn record_of_a_lease_tells_how_it_ended() {
     let (store, _, execution, lease) = seeded().await;
-    let (start, later) = (Timestamp(0), NOW + Millis::HOUR);
-    assert_eq!(store.lease_records(start, later).await.unwrap(), [], "none of its leases lived");
+    let start = Timestamp(0);
+    assert_eq!(store.lease_records(start, 10).await.unwrap(), [], "it did not live");
     let mut tx = store.begin().await.unwrap();
     assert!(tx.lease_change(&lease, live(), NOW).await.unwrap());
     tx.commit().await.unwrap();
-    let record = |lost, ran| [NetworkRecord { network: lease.network.clone(), lost, ran }];
-    assert_eq!(store.lease_records(start, later).await.unwrap(), record(0, Millis::HOUR), "it lives");
+    let record = LeaseRecord {
+        job: lease.job,
+        class: lease.class,
+        expected: lease.expected,
+        network: lease.network.clone(),
+        provider: store.lease_get(lease.id).await.unwrap().unwrap().provider,
+        interruptible: lease.interruptible,
+        live_at: NOW,
+        ended_at: None,
+        billed: None,
+        lost: false,
+        refuted: false,
+    };
+    assert_eq!(store.lease_records(start, 10).await.unwrap(), std::slice::from_ref(&record), "it lives");
+    assert_eq!(store.lease_records(start, 0).await.unwrap(), []);
     let lose = ExecutionChange {
         event: Some(ExecutionEvent::Lose(LossReason::Silent)),
         ..ExecutionChange::default()
@@ -116,11 +129,11 @@ async fn record_of_a_network_has_its_losses_and_the_time_that_its_leases_lived()
     let mut tx = store.begin().await.unwrap();
     assert!(tx.execution_change(&execution, lose, NOW).await.unwrap());
     tx.commit().await.unwrap();
-    assert_eq!(store.lease_records(start, later).await.unwrap(), record(1, Millis::HOUR));
-    assert_eq!(store.lease_records(NOW + Millis(1), later).await.unwrap(), [], "it was created before");
+    let lost = LeaseRecord { lost: true, ..record };
+    assert_eq!(store.lease_records(start, 10).await.unwrap(), [lost]);
+    assert_eq!(store.lease_records(NOW + Millis(1), 10).await.unwrap(), [], "it was created before");
 }
 
-// The last lease is settled while the job's step, which still saw it open, is about to put the job off.
 #[tokio::test]
 async fn job_woken_is_not_put_off_by_who_decided_before() {
     let (store, job, ..) = seeded().await;

@@ -95,7 +95,7 @@ async fn schema_of_another_version_is_refused_with_advice() {
         drop(Store::open(folder.path(), "first").await.unwrap());
         raw(folder.path(), change).await;
         let refused = Store::open(folder.path(), "second").await.err().unwrap().to_string();
-        let advice = "this program needs 4: use the program that wrote it";
+        let advice = "this program needs 5: use the program that wrote it";
         assert_eq!(refused, format!("the data folder has schema version {found}, {advice}"));
     }
 }

@@ -150,6 +150,7 @@ impl Listing {
             firmness: Firmness::Firm,
             startup: Millis::ZERO,
             stock: None,
+            interruptible: self.spot,
             assurance: Assurance::Claimed,
             seen_at,
             valid_until: None,

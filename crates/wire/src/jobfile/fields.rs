@@ -34,6 +34,7 @@ fn read(top: &Fields<'_>, problems: &mut Problems) -> Option<JobFile> {
     let spec = JobSpec {
         name: name?,
         resources: resources.requirement,
+        use_spot: resources.use_spot,
         infra: resources.infra,
         max_hourly: waag.max_hourly,
         envs: work.envs,
@@ -45,6 +46,7 @@ fn read(top: &Fields<'_>, problems: &mut Problems) -> Option<JobFile> {
         level: waag.level,
         budget: Budget { max_total: waag.max_total },
         deadline: waag.deadline,
+        expected_run: waag.expected_run,
         window: waag.window,
         regions: waag.regions,
         checkpoint_path: waag.checkpoint.map(|(path, _)| path),
@@ -53,6 +55,8 @@ fn read(top: &Fields<'_>, problems: &mut Problems) -> Option<JobFile> {
         network: waag.network,
         verify: waag.verify,
         failover: waag.failover,
+        availability_bps: waag.availability_bps,
+        class: waag.class,
     };
     Some(JobFile { spec, secrets: work.secrets })
 }

@@ -50,6 +50,9 @@ fn write_resources(out: &mut String, spec: &JobSpec) -> std::fmt::Result {
     if let Some(wanted) = &resources.accelerators {
         lines.push(format!("accelerators: {}", quoted(&format!("{}:{}", wanted.model, wanted.count))));
     }
+    if let Some(spot) = spec.use_spot {
+        lines.push(format!("use_spot: {spot}"));
+    }
     // A job file names one network here; a set it cannot name makes a file that is refused, never a wider or narrower one.
     if let Targets::Only(names) = &spec.infra {
         let names: Vec<&str> = names.iter().map(|name| name.as_str()).collect();
@@ -84,6 +87,9 @@ fn write_waag(out: &mut String, spec: &JobSpec) -> std::fmt::Result {
         writeln!(out, "    max_hourly_usd: {cap}")?;
     }
     writeln!(out, "  deadline: {}", spec.deadline)?;
+    if let Some(span) = spec.expected_run {
+        writeln!(out, "  expected_run: {span}")?;
+    }
     let Window { start_after, finish_by } = spec.window;
     if start_after.is_some() || finish_by.is_some() {
         writeln!(out, "  window:")?;
@@ -105,6 +111,12 @@ fn write_waag(out: &mut String, spec: &JobSpec) -> std::fmt::Result {
     }
     if spec.value_at_risk != Usd::ZERO {
         writeln!(out, "  value_at_risk_usd: {}", spec.value_at_risk)?;
+    }
+    if spec.availability_bps > 0 {
+        writeln!(out, "  availability: 0.{:04}", spec.availability_bps)?;
+    }
+    if let Some(class) = spec.class {
+        writeln!(out, "  class: {}", class.code())?;
     }
     writeln!(out, "  network: {}", spec.network)?;
     let method = match spec.verify.method {

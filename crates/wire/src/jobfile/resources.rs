@@ -39,6 +39,7 @@ const INFRA_LATER: &[&str] = &["k8s", "kubernetes", "ssh", "slurm"];
 #[derive(Debug, Default)]
 pub(super) struct Resources {
     pub(super) requirement: Requirement,
+    pub(super) use_spot: Option<bool>,
     pub(super) infra: Targets,
     /// The region and the path of the field that names it.
     pub(super) region: Option<(Region, &'static str)>,
@@ -66,6 +67,7 @@ impl Resources {
         });
         Self {
             requirement,
+            use_spot: fields.read("use_spot", problems, Field::flag),
             infra,
             region: region
                 .map(|region| (region, "resources.region"))

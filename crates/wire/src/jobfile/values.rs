@@ -184,7 +184,7 @@ fn leads_with_zero(text: &str) -> bool {
 }
 
 /// A decimal times `scale`, rounded up.
-fn scaled(text: &str, scale: u64) -> Option<u64> {
+pub(super) fn scaled(text: &str, scale: u64) -> Option<u64> {
     const DIGITS_MAX: usize = 12;
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     let digits = |s: &str| s.len() <= DIGITS_MAX && s.bytes().all(|b| b.is_ascii_digit());

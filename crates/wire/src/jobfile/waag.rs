@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 
 use domain::{
     FailoverRule, Level, Millis, Region, Targets, Timestamp, Usd, UsdPerHour, Verify, VerifyMethod, Window,
+    WorkClass,
 };
 
 use super::error::{Problem, Problems, clean};
 use super::resources::{REGION_HELP, Resources, network};
-use super::values::{Field, Fields};
+use super::values::{Field, Fields, scaled};
 use super::work::{inside_path, overlap};
 use super::{DEFAULT_ATTEMPTS, DEFAULT_DEADLINE, DEFAULT_MAX_TOTAL, DEFAULT_VERIFY};
 
@@ -21,6 +22,8 @@ const DEADLINE_HELP: &str =
 const MOMENT_HELP: &str = "write a time in UTC, for example 2026-12-01T08:00:00Z";
 const TOTAL_HELP: &str = "write dollars, for example 2.00";
 const HOURLY_HELP: &str = "write dollars per hour, for example 2.50";
+const AVAILABILITY_HELP: &str = "write a chance below 1, for example 0.95";
+const CLASS_HELP: &str = "write inference, training, batch, preprocessing or rendering";
 const RISK_HELP: &str = "write dollars, or 0 for the price of the job";
 const METHOD_HELP: &str = "write replay or none";
 const TO_HELP: &str = "write [any], or the names of networks";
@@ -37,6 +40,7 @@ pub(super) struct Waag<'a> {
     pub(super) max_total: Usd,
     pub(super) max_hourly: Option<UsdPerHour>,
     pub(super) deadline: Millis,
+    pub(super) expected_run: Option<Millis>,
     pub(super) window: Window,
     pub(super) regions: BTreeSet<Region>,
     pub(super) checkpoint: InsidePath<'a>,
@@ -45,6 +49,8 @@ pub(super) struct Waag<'a> {
     pub(super) network: bool,
     pub(super) verify: Verify,
     pub(super) failover: FailoverRule,
+    pub(super) availability_bps: u32,
+    pub(super) class: Option<WorkClass>,
 }
 
 impl<'a> Waag<'a> {
@@ -54,6 +60,7 @@ impl<'a> Waag<'a> {
             max_total: DEFAULT_MAX_TOTAL,
             max_hourly: resources.max_hourly,
             deadline: DEFAULT_DEADLINE,
+            expected_run: None,
             window: Window::default(),
             regions: resources.region.iter().map(|(region, _)| region.clone()).collect(),
             checkpoint: None,
@@ -62,13 +69,18 @@ impl<'a> Waag<'a> {
             network: false,
             verify: DEFAULT_VERIFY,
             failover: FailoverRule { attempts: DEFAULT_ATTEMPTS, to: Targets::Any },
+            availability_bps: 0,
+            class: None,
         };
         let Some(fields) = top.block("waag", problems) else { return waag };
         waag.level = fields.read("level", problems, |f| f.parsed(LEVEL_HELP)).unwrap_or(waag.level);
         waag.deadline = fields.read("deadline", problems, deadline).unwrap_or(waag.deadline);
+        waag.expected_run = fields.read("expected_run", problems, expected_run);
         waag.window = window(&fields, problems);
         waag.network = fields.read("network", problems, Field::flag).unwrap_or(waag.network);
         waag.money(&fields, problems);
+        waag.availability_bps = fields.read("availability", problems, availability).unwrap_or_default();
+        waag.class = fields.read("class", problems, class);
         if let Some(regions) = fields.read("regions", problems, |field| regions(field, resources)) {
             waag.regions = regions;
         }
@@ -104,11 +116,17 @@ impl<'a> Waag<'a> {
 }
 
 fn deadline(field: &Field<'_>) -> Result<Millis, Problem> {
+    span(field, "a deadline is more than nothing", "a deadline is at most 365 days away")
+}
+
+fn expected_run(field: &Field<'_>) -> Result<Millis, Problem> {
+    span(field, "a run takes more than no time", "a run takes at most 365 days")
+}
+
+fn span(field: &Field<'_>, none: &str, too_long: &str) -> Result<Millis, Problem> {
     match field.parsed(DEADLINE_HELP)? {
-        Millis::ZERO => Err(field.problem("a deadline is more than nothing", DEADLINE_HELP)),
-        span if span > DEADLINE_MAX => {
-            Err(field.problem("a deadline is at most 365 days away", DEADLINE_HELP))
-        }
+        Millis::ZERO => Err(field.problem(none, DEADLINE_HELP)),
+        span if span > DEADLINE_MAX => Err(field.problem(too_long, DEADLINE_HELP)),
         span => Ok(span),
     }
 }
@@ -132,6 +150,21 @@ fn moment(field: &Field<'_>) -> Result<Timestamp, Problem> {
     let whole = text.strip_suffix('Z').map(|seconds| format!("{seconds}.000Z"));
     let read = text.parse().ok().or_else(|| whole?.parse().ok());
     read.ok_or_else(|| field.problem(format!("`{}` is not a time in UTC", clean(text, 40)), MOMENT_HELP))
+}
+
+/// A chance below 1, in ten-thousandths.
+fn availability(field: &Field<'_>) -> Result<u32, Problem> {
+    let text = field.text(AVAILABILITY_HELP)?;
+    let bps = scaled(text, 10_000).and_then(|bps| u32::try_from(bps).ok()).filter(|bps| *bps < 10_000);
+    bps.ok_or_else(|| {
+        field.problem(format!("`{}` is not a chance from 0 to below 1", clean(text, 40)), AVAILABILITY_HELP)
+    })
+}
+
+fn class(field: &Field<'_>) -> Result<WorkClass, Problem> {
+    let text = field.text(CLASS_HELP)?;
+    WorkClass::from_code(text)
+        .ok_or_else(|| field.problem(format!("`{}` is not a class of work", clean(text, 40)), CLASS_HELP))
 }
 
 /// The regions of a list; none for `any`.

@@ -13,7 +13,6 @@
 //!
 //! Its subcommands measure what is decided, on recorded traces.
 //!
-//! - `traces.rs`: reads them.
 //! - `forecast/`: availability, prices and checkpoints.
 //! - `spot/`: jobs with a deadline on spot and on-demand, what each policy costs.
 
@@ -28,7 +27,6 @@ mod proof;
 mod sandboxed;
 mod spot;
 mod start;
-mod traces;
 
 use std::path::Path;
 

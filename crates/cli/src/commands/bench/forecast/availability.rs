@@ -8,7 +8,7 @@ use policy::learning::availability::{Availability, Prior, SeriesKey};
 use policy::learning::score::Scores;
 use serde::Serialize;
 
-use crate::commands::bench::traces::Trace;
+use crate::traces::Trace;
 
 /// Forecasts look so far ahead, in hours.
 pub(super) const HORIZONS_H: [f64; 6] = [0.5, 1.0, 2.0, 4.0, 8.0, 24.0];
@@ -146,7 +146,7 @@ impl<'a> Play<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::commands::bench::traces::{Run, TraceRow};
+    use crate::traces::{Run, TraceRow};
 
     /// A trace of one node with ten minutes a tick: so many ticks up, then down, and so on.
     fn trace(zone: &str, spans: &[u32]) -> Trace {
@@ -159,6 +159,7 @@ mod tests {
             kind: "availability".to_owned(),
             start_utc: String::new(),
             gap_seconds: 600,
+            gpus_per_node: 1,
             capacity: 1,
             n_ticks: spans.iter().sum(),
         };

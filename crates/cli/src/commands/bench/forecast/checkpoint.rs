@@ -9,7 +9,7 @@ use policy::learning::checkpoint::{Plan, daly, young};
 use serde::Serialize;
 
 use super::availability::key_of;
-use crate::commands::bench::traces::{Lifetime, Trace, time};
+use crate::traces::{Lifetime, Trace, time};
 
 /// What a checkpoint takes, in minutes.
 pub(super) const COSTS_MIN: [f64; 4] = [1.0, 5.0, 15.0, 30.0];

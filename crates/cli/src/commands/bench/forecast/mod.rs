@@ -17,10 +17,10 @@ use policy::learning::availability::Prior;
 use policy::learning::score::Scores;
 use serde::Serialize;
 
-use super::traces::{self, Trace};
 use crate::args::ForecastBench;
 use crate::failure::Done;
 use crate::show::Out;
+use crate::traces::{self, Trace};
 
 /// The size of a fleet is not whether a launch would succeed, so traces of this kind are left out.
 const FLEET: &str = "fleet";

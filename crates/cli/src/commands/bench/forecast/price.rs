@@ -8,7 +8,7 @@ use policy::learning::bidding::{Ahead, worth_waiting};
 use policy::learning::price::{FEATURES, Features, Learner, Track};
 use serde::Serialize;
 
-use crate::commands::bench::traces::PriceChange;
+use crate::traces::PriceChange;
 
 /// Between two looks, in hours: as often as these prices were recorded.
 const STEP_H: f64 = 6.5;

@@ -129,6 +129,7 @@ pub(super) fn offer(n: u64, change: u64) -> Done<Offer> {
         firmness: if queued { Firmness::Queue } else { Firmness::Firm },
         startup: Millis(startup),
         stock: None,
+        interruptible: false,
         assurance,
         seen_at: NOW,
         valid_until: None,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use domain::{JobId, JobSpec, Millis, NetworkName, OfferRef, PlacementCause, ProviderName, Timestamp, Usd};
 use policy::objective::{Knowledge, NetworkFacts};
-use policy::placement::Situation;
+use policy::placement::{Situation, Tenure};
 
 use super::catalog::NOW;
 use crate::failure::{Done, Exit, Failure};
@@ -55,7 +55,9 @@ impl Question {
             lost: &self.lost,
             refused_recently: &self.refused,
             covers: &self.covers,
+            verification_bps: 0,
             knowledge: &self.knowledge,
+            tenure: Tenure::Any,
             failover: !self.lost.is_empty(),
             stale_after: Millis(60_000),
             release_margin: Millis(60_000),
@@ -108,6 +110,7 @@ fn question(resources: &str, rest: &str, again: bool) -> Done<Question> {
         for n in [2, 5, 7] {
             let facts = NetworkFacts {
                 losses_per_million_hours: 20_000 * n,
+                taken_per_million_hours: 0,
                 egress_per_gib: Usd::from_micros(10_000 * i64::from(n)),
                 verification_bps: 300,
                 slippage_bps: 30,

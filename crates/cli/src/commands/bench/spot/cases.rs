@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::commands::bench::traces::{self, TraceRow};
+use crate::traces::{self, TraceRow};
 
 /// Hours of record that a job needs: the longest deadline, and time for a policy that is late.
 const RECORD_H: f64 = 93.0;
@@ -118,6 +118,7 @@ mod tests {
                 provider: "aws".to_owned(),
                 zone: zone.to_owned(),
                 instance_type: "p3.2xlarge".to_owned(),
+                gpus_per_node: 1,
                 gpu: "V100".to_owned(),
                 kind: "availability".to_owned(),
                 start_utc: "2023-02-15T00:00:00Z".to_owned(),

@@ -7,9 +7,9 @@ use serde::Serialize;
 
 use super::cases::{self, Record};
 use super::measure;
-use crate::commands::bench::traces::Baseline;
 use crate::failure::Done;
 use crate::show::text::clean;
+use crate::traces::Baseline;
 
 /// Differences that are listed at the most.
 const LISTED_MAX: usize = 10;

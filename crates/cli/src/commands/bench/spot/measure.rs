@@ -10,8 +10,8 @@ use policy::spot::{
 };
 
 use super::cases::{self, Case, Kind, Record};
-use crate::commands::bench::traces::bad;
 use crate::failure::Done;
+use crate::traces::bad;
 
 /// Hours of work, and until the deadlines, and that a change of instance costs: as in the literature.
 pub(super) const WORK_H: f64 = 48.0;

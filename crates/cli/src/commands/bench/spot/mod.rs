@@ -14,10 +14,10 @@ mod report;
 
 use self::cases::Record;
 use self::report::{Fitted, Report, Shown};
-use super::traces;
 use crate::args::SpotBench;
 use crate::failure::{Done, Exit, Failure};
 use crate::show::Out;
+use crate::traces;
 
 pub(super) fn run(bench: &SpotBench, out: &Out) -> Done {
     let root = traces::root(&bench.data)?;

@@ -48,6 +48,9 @@ pub(crate) struct TraceRow {
     pub(crate) start_utc: String,
     /// Length of a tick.
     pub(crate) gap_seconds: u32,
+    /// Of one node; older files do not say.
+    #[serde(default)]
+    pub(crate) gpus_per_node: u32,
     /// Nodes asked for.
     pub(crate) capacity: u32,
     pub(crate) n_ticks: u32,
@@ -119,7 +122,7 @@ pub(crate) fn root(folder: &Path) -> Done<PathBuf> {
     candidates.into_iter().find(|at| holds(at)).ok_or_else(|| {
         bad(format!("{} holds no traces", folder.display()))
             .why("neither it nor its `public` has a folder `spot` or `price_history`")
-            .next("name the folder of the traces with --data")
+            .next("name the folder that holds `spot` or `price_history`")
     })
 }
 
