@@ -27,7 +27,6 @@ pub use claims::{ClaimRow, DelegationRow};
 pub use error::Error;
 pub use executions::{ExecutionChange, ExecutionRow};
 pub use jobs::{JobChange, JobRow};
-pub use lease_records::LeaseRecord;
 pub use leases::{LeaseChange, LeaseRow};
 pub use ledger::{Account, Hold, HoldRefused};
 pub use logs::LogAppend;

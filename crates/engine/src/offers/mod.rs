@@ -9,10 +9,9 @@ use domain::{Millis, NetworkName, Offer, Timestamp, chain};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use market::Network;
-use policy::learning::history::{Lived, sum_up};
+use policy::learning::history::sum_up;
 use policy::learning::reputation::Rules;
 use policy::objective::Knowledge;
-use store::LeaseRecord;
 
 use crate::context::Context;
 use crate::pace::Pace;
@@ -77,8 +76,7 @@ impl Offers {
     async fn learn(&self, now: Timestamp) -> Result<(), Error> {
         let since = Timestamp(now.0.saturating_sub(REMEMBERED_MS));
         let records = self.0.store.lease_records(since, RECORDS_MAX).await?;
-        let lived: Vec<Lived> = records.into_iter().map(lived).collect();
-        let knowledge = Arc::new(sum_up(&lived, &Rules::default(), now));
+        let knowledge = Arc::new(sum_up(&records, &Rules::default(), now));
         let mut catalogue = self.0.catalogue();
         catalogue.knowledge = knowledge;
         catalogue.learned.mark(now);
@@ -100,22 +98,6 @@ impl Offers {
             }
         }
         catalogue.version += 1;
-    }
-}
-
-fn lived(record: LeaseRecord) -> Lived {
-    Lived {
-        job: record.job,
-        class: record.class,
-        expected: record.expected,
-        network: record.network,
-        provider: record.provider,
-        interruptible: record.interruptible,
-        live_at: record.live_at,
-        ended_at: record.ended_at,
-        billed: record.billed.unwrap_or_default(),
-        lost: record.lost,
-        refuted: record.refuted,
     }
 }
 

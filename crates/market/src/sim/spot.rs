@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use domain::{Assurance, Billing, Firmness, Hardware, Millis, Offer, ProviderName, Timestamp, Usd};
 
+use super::SimConfig;
 use super::books::Books;
+use super::cloud::Cloud;
 use super::lease::{Phase, Seat};
 use super::order::Order;
 use super::recording::{RecordedZone, Recording};
 use super::shop::{Kind, Listing, Provider, Shop, micros_of};
-use super::{SimConfig, VISIBILITY};
 use crate::dice::Dice;
 use crate::{Capability, ErrorKind};
 
@@ -28,25 +29,8 @@ const SPARE: &str = "/spot";
 const STAYS: &str = "/on-demand";
 
 impl Kind for Spot {
-    fn capability(&self, _config: &SimConfig) -> Capability {
-        Capability {
-            logs: false,
-            exec: false,
-            files: false,
-            regions: true,
-            labels: true,
-            idempotency: true,
-            stock: true,
-            auction: false,
-            queue: false,
-            extend: true,
-            introduces: false,
-            withholds_payment: false,
-            reserve_bps: 0,
-            visibility: VISIBILITY,
-            bid_window: Millis::ZERO,
-            simulated: true,
-        }
+    fn capability(&self, config: &SimConfig) -> Capability {
+        Cloud.capability(config)
     }
 
     fn listings(&self, _dice: Dice) -> Vec<(Listing, Vec<Provider>)> {

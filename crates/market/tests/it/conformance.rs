@@ -5,9 +5,9 @@ use std::sync::Arc;
 use crate::common::{Build, World};
 use async_trait::async_trait;
 use domain::{Clock, Millis, Timestamp};
-use waag_market::Network;
 use waag_market::conformance::{self, CaseOutcome, Subject};
-use waag_market::sim::{Habits, SimNetwork, StateFile};
+use waag_market::sim::{Habits, RecordedZone, Recording, SimConfig, SimNetwork, StateError, StateFile};
+use waag_market::{Machine, Network};
 
 struct Sim(World);
 
@@ -71,4 +71,28 @@ async fn the_auction_conforms() {
 #[tokio::test]
 async fn the_queue_conforms() {
     check("sim-queue", SimNetwork::queue, &AUCTIONS).await;
+}
+
+/// Spare machines are there all the time, so that the suite sees nothing of its own taken away.
+fn spot(
+    config: SimConfig,
+    clock: Arc<dyn Clock>,
+    machine: Arc<dyn Machine>,
+    state: &StateFile,
+) -> Result<SimNetwork, StateError> {
+    let zone = RecordedZone {
+        name: "zone".to_owned(),
+        region: "EU-DE".parse().ok(),
+        accelerators: None,
+        tick: Millis(300_000),
+        runs: vec![(1, 16)],
+    };
+    let recording = Recording::new(vec![zone], 1).unwrap();
+    SimNetwork::spot(config, Arc::new(recording), clock, machine, state)
+}
+
+#[tokio::test]
+async fn the_cloud_with_spare_machines_conforms() {
+    let [a, b, c] = AUCTIONS;
+    check("sim-spot", spot, &["the_balance_can_be_read", a, b, c]).await;
 }

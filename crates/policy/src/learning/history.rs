@@ -6,39 +6,12 @@
 
 use std::collections::BTreeMap;
 
-use domain::{JobId, Millis, NetworkName, ProviderName, Timestamp, Usd, WorkClass};
+use domain::{JobId, LeaseRecord, Millis, NetworkName, ProviderName, Timestamp, Usd};
 
 use super::classes::Classes;
 use super::losses;
 use super::reputation::{Ended, Identity, Record, Rules};
 use crate::objective::{Knowledge, NetworkFacts, ProviderFacts};
-
-/// What became of a lease that went live.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Lived {
-    /// For which job.
-    pub job: JobId,
-    /// What kind of work that is, if it says so.
-    pub class: Option<WorkClass>,
-    /// What was expected to be billed for the rest of the job when it was bought, where it was known how long that runs.
-    pub expected: Option<Usd>,
-    /// On which network.
-    pub network: NetworkName,
-    /// Whose machine, where that is known.
-    pub provider: Option<ProviderName>,
-    /// Whether it could be taken away at any time.
-    pub interruptible: bool,
-    /// Since when it lived.
-    pub live_at: Timestamp,
-    /// Until when, if it has ended.
-    pub ended_at: Option<Timestamp>,
-    /// What was billed for it.
-    pub billed: Usd,
-    /// Whether what ran on it was lost.
-    pub lost: bool,
-    /// Whether what was done on it did not pass where it was checked.
-    pub refuted: bool,
-}
 
 /// Losses, and the time in which they came.
 #[derive(Debug, Clone, Copy, Default)]
@@ -48,7 +21,7 @@ struct Count {
 }
 
 impl Count {
-    fn add(&mut self, lived: &Lived, now: Timestamp) {
+    fn add(&mut self, lived: &LeaseRecord, now: Timestamp) {
         self.lost += u64::from(lived.lost);
         self.ran = self.ran + lived.ended_at.unwrap_or(now).since(lived.live_at);
     }
@@ -61,7 +34,7 @@ impl Count {
 type Providers<'a> = BTreeMap<(&'a NetworkName, &'a ProviderName), (Count, Vec<Record>)>;
 
 /// What all leases that lived come to. Nothing that is not theirs is in it.
-pub fn sum_up(lived: &[Lived], rules: &Rules, now: Timestamp) -> Knowledge {
+pub fn sum_up(lived: &[LeaseRecord], rules: &Rules, now: Timestamp) -> Knowledge {
     let mut stayed: BTreeMap<&NetworkName, Count> = BTreeMap::new();
     let mut taken: BTreeMap<&NetworkName, Count> = BTreeMap::new();
     let mut providers = Providers::new();
@@ -98,8 +71,8 @@ pub fn sum_up(lived: &[Lived], rules: &Rules, now: Timestamp) -> Knowledge {
 
 /// What jobs cost beside what was expected, failed attempts included: those that were done on one network, by their first
 /// expectation.
-fn classes(lived: &[Lived]) -> Classes {
-    let mut jobs: BTreeMap<JobId, Vec<&Lived>> = BTreeMap::new();
+fn classes(lived: &[LeaseRecord]) -> Classes {
+    let mut jobs: BTreeMap<JobId, Vec<&LeaseRecord>> = BTreeMap::new();
     for one in lived.iter().filter(|one| one.class.is_some()) {
         jobs.entry(one.job).or_default().push(one);
     }
@@ -111,7 +84,7 @@ fn classes(lived: &[Lived]) -> Classes {
         if let (Some(class), Some(expected), true) = (first.class, first.expected, done && alone)
             && expected > Usd::ZERO
         {
-            let billed: Usd = leases.iter().map(|one| one.billed).sum();
+            let billed: Usd = leases.iter().filter_map(|one| one.billed).sum();
             let multiple = billed.micros() as f64 / expected.micros() as f64;
             classes.observe(class, &first.network, multiple);
         }
@@ -144,14 +117,14 @@ fn known(
 }
 
 /// What the provider answers for: nothing while it runs, and nothing where its machine was taken away as agreed.
-fn record(lived: &Lived) -> Option<Record> {
+fn record(lived: &LeaseRecord) -> Option<Record> {
     let ended_at = lived.ended_at?;
     if lived.interruptible && lived.lost && !lived.refuted {
         return None;
     }
     let failed = lived.lost || lived.refuted;
     let ended = if failed { Ended::Failed { at: ended_at } } else { Ended::Kept };
-    Some(Record { began: lived.live_at, value: lived.billed, ended })
+    Some(Record { began: lived.live_at, value: lived.billed.unwrap_or_default(), ended })
 }
 
 /// A provider's own losses with its network's rate as prior.
@@ -173,12 +146,13 @@ fn bps(chance: f64) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use domain::WorkClass;
 
     const NOW: Timestamp = Timestamp(1_772_366_400_000);
     const HOUR: Millis = Millis::HOUR;
 
-    fn lived(provider: &str, lost: bool) -> Lived {
-        Lived {
+    fn lived(provider: &str, lost: bool) -> LeaseRecord {
+        LeaseRecord {
             job: JobId::from_bytes([1; 10]),
             class: None,
             expected: None,
@@ -187,7 +161,7 @@ mod tests {
             interruptible: false,
             live_at: NOW - HOUR.times(2),
             ended_at: Some(NOW - HOUR),
-            billed: "1.00".parse().unwrap(),
+            billed: Some("1.00".parse().unwrap()),
             lost,
             refuted: false,
         }
@@ -198,13 +172,13 @@ mod tests {
         knowledge.providers[&network][&provider.parse::<ProviderName>().unwrap()]
     }
 
-    fn of(all: &[Lived]) -> Knowledge {
+    fn of(all: &[LeaseRecord]) -> Knowledge {
         sum_up(all, &Rules::default(), NOW)
     }
 
     #[test]
     fn provider_that_loses_work_is_told_from_its_network() {
-        let all: Vec<Lived> =
+        let all: Vec<LeaseRecord> =
             (0..40).flat_map(|n| [lived("good", false), lived("bad", n % 2 == 0)]).collect();
         let known = of(&all);
         let (good, bad) = (facts(&known, "good"), facts(&known, "bad"));
@@ -219,40 +193,40 @@ mod tests {
 
     #[test]
     fn machine_that_was_taken_away_breaks_no_promise_and_is_counted_apart() {
-        let taken = || Lived { interruptible: true, ..lived("spare", true) };
-        let kept = || Lived { interruptible: true, ..lived("spare", false) };
+        let taken = || LeaseRecord { interruptible: true, ..lived("spare", true) };
+        let kept = || LeaseRecord { interruptible: true, ..lived("spare", false) };
         let known = of(&[taken(), taken(), kept()]);
         let network = known.networks.values().next().unwrap();
         assert_eq!(network.losses_per_million_hours, 0);
         assert_eq!(network.taken_per_million_hours, 2 * 1_000_000 / 27);
         assert_eq!(facts(&known, "spare").promise_bps, facts(&of(&[kept()]), "spare").promise_bps);
-        let refuted = Lived { refuted: true, ..kept() };
+        let refuted = LeaseRecord { refuted: true, ..kept() };
         assert!(facts(&of(&[refuted]), "spare").promise_bps < known.newcomer_bps, "what is fabricated is");
     }
 
     #[test]
     fn job_that_costs_more_than_expected_makes_its_network_dearer_for_its_class() {
         let (class, akash) = (WorkClass::Training, "akash".parse::<NetworkName>().unwrap());
-        let job = |n: u8, billed: &str, lost| Lived {
+        let job = |n: u8, billed: &str, lost| LeaseRecord {
             job: JobId::from_bytes([n; 10]),
             class: Some(class),
             expected: Some("1.00".parse().unwrap()),
-            billed: billed.parse().unwrap(),
+            billed: Some(billed.parse().unwrap()),
             ..lived("p", lost)
         };
-        let measured = |all: &[Lived]| of(all).classes.get(&class).map(|networks| networks[&akash]);
+        let measured = |all: &[LeaseRecord]| of(all).classes.get(&class).map(|networks| networks[&akash]);
         assert_eq!(measured(&[lived("p", false)]), None, "it does not say what it is");
         assert_eq!(measured(&[job(1, "2.00", true)]), None, "it was not done");
         // A lost attempt and one that was done: twice what was expected. (5 x 0.95 + 2) / 6 over 0.95.
         assert_eq!(measured(&[job(1, "0.50", true), job(1, "1.50", false)]), Some(1_842));
-        let elsewhere = Lived { network: "golem".parse().unwrap(), ..job(1, "0.50", true) };
+        let elsewhere = LeaseRecord { network: "golem".parse().unwrap(), ..job(1, "0.50", true) };
         assert_eq!(measured(&[elsewhere, job(1, "1.50", false)]), None, "whose fault it was is not known");
-        assert_eq!(measured(&[Lived { expected: None, ..job(1, "1.50", false) }]), None);
+        assert_eq!(measured(&[LeaseRecord { expected: None, ..job(1, "1.50", false) }]), None);
     }
 
     #[test]
     fn lease_that_runs_counts_its_time_and_tells_nothing_else() {
-        let running = Lived { ended_at: None, ..lived("p", false) };
+        let running = LeaseRecord { ended_at: None, ..lived("p", false) };
         let known = of(&[running.clone(), lived("q", true)]);
         assert_eq!(known.networks.values().next().unwrap().losses_per_million_hours, 1_000_000 / 27);
         assert_eq!(facts(&known, "p").promise_bps, known.newcomer_bps);

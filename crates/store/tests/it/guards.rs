@@ -1,12 +1,11 @@
 //! A writer that decided on what is no longer so changes nothing.
 
 use domain::{
-    EndReason, ExecutionEvent, ExecutionState, JobEvent, JobState, LeaseEvent, LeaseState, LossReason,
-    Millis, Outcome, Timestamp,
+    EndReason, ExecutionEvent, ExecutionState, JobEvent, JobState, LeaseEvent, LeaseRecord, LeaseState,
+    LossReason, Millis, Outcome, Timestamp,
 };
 use waag_store::{
-    Error, ExecutionChange, ExecutionRow, JobChange, JobRow, LeaseChange, LeaseRecord, LeaseRow, ObjectKind,
-    Store,
+    Error, ExecutionChange, ExecutionRow, JobChange, JobRow, LeaseChange, LeaseRow, ObjectKind, Store,
 };
 
 use crate::rows::{
